@@ -13,8 +13,13 @@ pub trait Clock: Send + Sync + 'static {
     /// The present instant, UTC.
     fn now(&self) -> Timestamp;
 
-    /// Completes when `duration` has passed on this clock.
+    /// Completes when `duration` has passed. A simulated clock moves itself forward instead, so
+    /// this is for waiting on purpose: backoff, polling.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Completes when the clock shows `at`. A simulated clock is not moved by it, so this is for
+    /// deadlines that race against work.
+    fn until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// The only source of new ids.

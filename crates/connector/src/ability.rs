@@ -1,0 +1,101 @@
+//! Optional abilities of a connector, beside its rows.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use quell_model::{AlertStatus, Notice};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::Result;
+use crate::{BoxFuture, Call};
+
+/// A source of alerts that is asked again and again.
+pub trait Feed: Send + Sync {
+    /// The documents after `cursor` (none: from the beginning the connection is configured for).
+    ///
+    /// Documents may come twice; none may be left out. The new cursor is stored in the same
+    /// transaction as the documents.
+    fn poll<'a>(&'a self, cx: &'a Call, cursor: Option<&'a Value>) -> BoxFuture<'a, Result<Batch>>;
+}
+
+/// What a poll brought.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Alert documents, each as the vendor wrote it.
+    pub documents: Vec<Box<RawValue>>,
+    /// Where to go on.
+    pub cursor: Value,
+    /// Whether there is more to fetch at once.
+    pub more: bool,
+}
+
+/// Fetches one alert by its id: for pushes that carry no more than an id, and against forged ones.
+pub trait Fetch: Send + Sync {
+    /// The document, or `None` when the vendor does not know the id.
+    fn fetch<'a>(
+        &'a self,
+        cx: &'a Call,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Box<RawValue>>>>;
+}
+
+/// What Quell says about an alert in the vendor's own console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertUpdate {
+    /// The new status, if it changes.
+    pub status: Option<AlertStatus>,
+    /// A comment to append.
+    pub comment: String,
+}
+
+/// Writes status and comments back to the alert at the vendor.
+pub trait WriteBack: Send + Sync {
+    /// Applies the update to the alert with the vendor's id `alert`.
+    fn write_back<'a>(
+        &'a self,
+        cx: &'a Call,
+        alert: &'a str,
+        update: &'a AlertUpdate,
+    ) -> BoxFuture<'a, Result<()>>;
+}
+
+/// Tells people.
+pub trait Notify: Send + Sync {
+    /// Sends the notices, all of one incident and in order, as one message. `key` stays the same
+    /// when a send is repeated, so that a channel that can tell repeats apart does.
+    fn notify<'a>(
+        &'a self,
+        cx: &'a Call,
+        key: &'a str,
+        notices: &'a [Notice],
+    ) -> BoxFuture<'a, Result<()>>;
+}
+
+/// One line of a connection check: a permission or a circumstance, and whether it is as needed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Check {
+    /// What was checked ("Hosts: write").
+    pub name: String,
+    /// What depends on it ("contain_host, release_host").
+    pub used_by: String,
+    /// Whether it is there; `None` when it cannot be told without changing something.
+    pub ok: Option<bool>,
+    /// One sentence: what was found, what to do.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The abilities a built connector has.
+#[derive(Clone, Default)]
+pub struct Abilities {
+    /// Alerts by polling.
+    pub feed: Option<Arc<dyn Feed>>,
+    /// One alert by id.
+    pub fetch: Option<Arc<dyn Fetch>>,
+    /// Status and comments on alerts.
+    pub write_back: Option<Arc<dyn WriteBack>>,
+    /// Messages to people.
+    pub notify: Option<Arc<dyn Notify>>,
+}

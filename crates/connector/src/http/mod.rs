@@ -1,0 +1,20 @@
+//! The HTTP plane: the only way a connector reaches its vendor.
+//!
+//! From the outside in: span and redaction, total deadline, retry by error kind and repeatability,
+//! rate bucket and concurrency cap, authentication with single-flight refresh, circuit breaker,
+//! transport with host allow-list and size cap, classification. A vendor folder describes its
+//! dialect and its requests and has no loop, no sleep and no client of its own.
+
+mod auth;
+mod dialect;
+mod guard;
+mod limits;
+mod plane;
+mod request;
+mod transport;
+
+pub use auth::{Authenticate, Grant};
+pub use dialect::{Complaint, Dialect, Quota, epoch_or_delta_seconds};
+pub use plane::Plane;
+pub use request::{Body, Repeat, Reply, Request, encode};
+pub use transport::Exchange;
