@@ -1,6 +1,7 @@
 //! Optional abilities of a connector, beside its rows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use quell_model::{AlertStatus, Notice};
@@ -12,6 +13,9 @@ use crate::{BoxFuture, Call};
 
 /// A source of alerts that is asked again and again.
 pub trait Feed: Send + Sync {
+    /// How long to wait after a poll that brought everything there was.
+    fn interval(&self) -> Duration;
+
     /// The documents after `cursor` (none: from the beginning the connection is configured for).
     ///
     /// Documents may come twice; none may be left out. The new cursor is stored in the same

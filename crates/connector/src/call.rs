@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_model::Clock;
 
+use crate::error::{Error, Kind, Result};
+
 /// Passed to every vendor call.
 #[derive(Clone)]
 pub struct Call {
@@ -58,6 +60,28 @@ impl Call {
         Self {
             deadline,
             ..self.clone()
+        }
+    }
+
+    /// Asks until there is an answer: at once, then every `every`, for as long as the call may take.
+    ///
+    /// # Errors
+    /// The first one `ask` gives, and [`Kind::DeadlineExceeded`] when time runs out without an answer.
+    pub async fn poll<T, F: Future<Output = Result<Option<T>>>>(
+        &self,
+        operation: &'static str,
+        every: Duration,
+        mut ask: impl FnMut() -> F,
+    ) -> Result<T> {
+        loop {
+            if let Some(answer) = ask().await? {
+                return Ok(answer);
+            }
+            if self.left() <= every {
+                let detail = "the vendor had no answer before the deadline";
+                return Err(Error::new(Kind::DeadlineExceeded, operation, detail));
+            }
+            self.clock.sleep(every).await;
         }
     }
 }

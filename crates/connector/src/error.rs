@@ -79,11 +79,11 @@ pub struct Error {
     /// What was attempted (`devices.contain`).
     pub operation: &'static str,
     /// One sentence for the operator. Never a secret, never a request or response body.
-    pub detail: String,
+    pub detail: Box<str>,
     /// The vendor's own code, where it gave one.
-    pub vendor_code: Option<String>,
+    pub vendor_code: Option<Box<str>>,
     /// The vendor's id of the request: its support asks for it.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// How long the vendor asks to wait.
     pub retry_after: Option<Duration>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -95,7 +95,7 @@ impl Error {
         Self {
             kind,
             operation,
-            detail: quell_model::text::line(&detail.into()),
+            detail: quell_model::text::line(&detail.into()).into(),
             vendor_code: None,
             request_id: None,
             retry_after: None,
@@ -106,14 +106,14 @@ impl Error {
     /// With the vendor's code.
     #[must_use]
     pub fn code(mut self, code: impl fmt::Display) -> Self {
-        self.vendor_code = Some(quell_model::text::line(&code.to_string()));
+        self.vendor_code = Some(quell_model::text::line(&code.to_string()).into());
         self
     }
 
     /// With the vendor's request id.
     #[must_use]
     pub fn request_id(mut self, id: Option<String>) -> Self {
-        self.request_id = id;
+        self.request_id = id.map(String::into_boxed_str);
         self
     }
 

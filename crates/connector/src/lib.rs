@@ -23,13 +23,13 @@ pub use ability::{AlertUpdate, Batch, Check, Feed, Fetch, Notify, WriteBack};
 pub use call::Call;
 pub use clock::SystemClock;
 pub use contract::{
-    AnyControl, AnyPerform, Bound, Control, Facts, Observed, Perform, Progress, Reading, Receipt,
-    Row, control, perform,
+    About, AnyControl, AnyPerform, Bound, Control, Facts, Observed, Perform, Progress, Reading,
+    Receipt, Row, control, perform,
 };
 pub use document::DocumentError;
 pub use error::{Error, Kind, Result};
 pub use settings::{ConfigError, HttpSettings, Plumbing, SecretSource};
-pub use vendor::{Connected, Connector, RowFacts, Vendor, connector};
+pub use vendor::{Connected, Connector, Normalise, Reference, RowFacts, Vendor, connector};
 
 /// A boxed future, where a trait object needs one.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -17,6 +17,10 @@ use crate::{BoxFuture, Call};
 /// Reads one alert document. Pure: no network, no clock.
 pub type Normalise = fn(&RawValue) -> Result<Alert, DocumentError>;
 
+/// Finds the id of the alert a pushed body is about, for [`crate::Fetch`]. Pure. It answers for full
+/// documents too, because a fetched document is the vendor's word and a pushed one is the sender's.
+pub type Reference = fn(&RawValue) -> Option<String>;
+
 /// One vendor product.
 pub trait Vendor: Sized + Send + Sync + 'static {
     /// Its id in configuration and policy (`crowdstrike`).
@@ -27,6 +31,8 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     const ROWS: &'static [Row<Self>];
     /// How it reads alert documents, when it is a source of alerts.
     const NORMALISE: Option<Normalise> = None;
+    /// How it finds the alert's id in a pushed body of any shape, when [`crate::Fetch`] can follow it.
+    const REFERENCE: Option<Reference> = None;
     /// Members of a list reply that hold alert documents.
     const ENVELOPE: &'static [&'static str] = &[];
 
@@ -65,6 +71,8 @@ pub struct Connector {
     pub name: &'static str,
     /// How it reads alert documents.
     pub normalise: Option<Normalise>,
+    /// How it finds an alert's id in a pushed body of any shape.
+    pub reference: Option<Reference>,
     /// Members of a list reply that hold alert documents.
     pub envelope: &'static [&'static str],
     rows: fn() -> Vec<RowFacts>,
@@ -104,6 +112,7 @@ pub const fn connector<V: Vendor>() -> Connector {
         id: V::ID,
         name: V::NAME,
         normalise: V::NORMALISE,
+        reference: V::REFERENCE,
         envelope: V::ENVELOPE,
         rows: || {
             V::ROWS
@@ -138,6 +147,8 @@ pub struct Connected {
     pub name: &'static str,
     /// How it reads alert documents.
     pub normalise: Option<Normalise>,
+    /// How it finds an alert's id in a pushed body of any shape.
+    pub reference: Option<Reference>,
     /// Members of a list reply that hold alert documents.
     pub envelope: &'static [&'static str],
     /// Abilities beside the rows.
@@ -155,6 +166,7 @@ impl Connected {
             connector: V::ID,
             name: V::NAME,
             normalise: V::NORMALISE,
+            reference: V::REFERENCE,
             envelope: V::ENVELOPE,
             abilities: vendor.abilities(),
             rows: Arc::new(

@@ -84,8 +84,8 @@ impl ActionState {
         self.next().contains(&to)
     }
 
-    /// Whether work on the action is still to come without anybody asking for it. At most one live
-    /// action exists for a slot of a target; later alerts join it.
+    /// Whether the effect is still to come. At most one live action exists for a slot of a target;
+    /// later alerts join it. One that is being taken back is not live: a later alert must not join it.
     #[must_use]
     pub const fn is_live(self) -> bool {
         matches!(
@@ -95,7 +95,6 @@ impl ActionState {
                 | Self::Scheduled
                 | Self::Running
                 | Self::Verifying
-                | Self::Reverting
         )
     }
 
@@ -196,13 +195,12 @@ pub struct Action {
     pub decision: Decision,
     /// The facts of the alert that policy looks at again just before execution.
     pub basis: Basis,
-    /// The value read before Quell wrote; what a revert restores. Missing when the effect was
-    /// already there or the prior value is not known: then nothing is owed on revert.
+    /// The value read before Quell wrote; what a revert restores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<Setting>,
-    /// The effect was there before Quell did anything, or nobody can tell who brought it about.
+    /// Who brought the effect about; it decides what a revert may do.
     #[serde(default)]
-    pub already_in_place: bool,
+    pub effect_by: EffectBy,
     /// What the vendor answered to the call that changed something, for polling and for the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<serde_json::Value>,
@@ -211,6 +209,21 @@ pub struct Action {
     /// The latest thing to say about it, one sentence.
     #[serde(default)]
     pub note: String,
+}
+
+/// Who brought an effect about. A revert never undoes what Quell did not do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectBy {
+    /// Nothing was brought about yet.
+    #[default]
+    Nobody,
+    /// Quell: it read another value, wrote, and read the wanted one.
+    Quell,
+    /// Somebody else: it was there before Quell wrote anything.
+    Other,
+    /// Nobody can tell: the process ended between the intent and the receipt.
+    Unclear,
 }
 
 /// What policy needs to know of the alert behind an action, kept so that the second decision does

@@ -134,10 +134,6 @@ uuid_id!(
     ActionId, "act", "an action id"
 );
 uuid_id!(
-    /// One entry of the durable job queue.
-    JobId, "job", "a job id"
-);
-uuid_id!(
     /// One running server process; a new one at each start.
     NodeId, "nod", "a node id"
 );

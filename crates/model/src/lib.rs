@@ -17,14 +17,14 @@ pub mod property;
 pub mod secret;
 pub mod text;
 
-pub use action::{Action, ActionState, Cause, Clocks, Transition};
+pub use action::{Action, ActionState, Basis, Cause, Clocks, EffectBy, Transition};
 pub use alert::{Alert, AlertKind, AlertStatus, Severity, Technique};
 pub use asset::{AssetClass, AssetFacts};
 pub use catalogue::{ActionType, Effect};
 pub use clock::{Clock, IdSource, RandomIds};
 pub use decision::{Decision, Outcome, Reason};
 pub use entity::{Entity, EntityType};
-pub use id::{ActionId, AlertId, ConnectionId, IncidentId, JobId, NodeId, OrganizationId};
+pub use id::{ActionId, AlertId, ConnectionId, IncidentId, NodeId, OrganizationId};
 pub use notice::{Notice, NoticeKind};
 pub use property::{OneShot, OneShotId, Property, PropertyId, Setting, Target};
 pub use secret::Secret;

@@ -56,12 +56,13 @@ impl Session {
     }
 
     /// The current grant, or a fresh one. `refused` is a grant the vendor no longer accepts: it is
-    /// replaced unless somebody else already did.
-    pub(super) async fn grant(
+    /// replaced unless somebody else already did. A sign-in waits for its `turn` first.
+    pub(super) async fn grant<T: Future<Output = Result<()>>>(
         &self,
         cx: &Call,
         exchange: &Exchange,
         refused: Option<&Arc<Grant>>,
+        turn: impl FnOnce() -> T,
     ) -> Result<Arc<Grant>> {
         let usable = |grant: &Arc<Grant>| {
             cx.clock().now() < grant.refresh_at
@@ -74,6 +75,7 @@ impl Session {
         if let Some(grant) = self.current().filter(usable) {
             return Ok(grant);
         }
+        turn().await?;
         let grant = Arc::new(self.source.authenticate(cx, exchange).await?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(grant.clone());
         Ok(grant)

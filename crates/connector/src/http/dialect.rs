@@ -17,7 +17,8 @@ pub struct Dialect {
     pub retry_after: fn(&HeaderMap, Timestamp) -> Option<Duration>,
     /// What a reply with an error status complains of. `None` leaves it to the status code.
     pub complaint: fn(&Reply) -> Option<Complaint>,
-    /// Rate buckets. A request names one; an unknown name counts against the first.
+    /// Rate buckets. A request names one; an unknown name counts against the first. Sign-ins count
+    /// against [`SIGN_IN`].
     pub quotas: &'static [Quota],
     /// Requests under way at once.
     pub concurrency: usize,
@@ -44,6 +45,9 @@ pub struct Quota {
     /// Requests that may leave at once after a rest.
     pub burst: u32,
 }
+
+/// Name of the rate bucket that sign-ins count against, for vendors that meter them apart.
+pub const SIGN_IN: &str = "sign_in";
 
 /// Longest wait a vendor is allowed to ask for; a longer one is cut to this.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);

@@ -13,8 +13,10 @@ mod plane;
 mod request;
 mod transport;
 
+pub use ::http::{HeaderMap, Method, StatusCode};
 pub use auth::{Authenticate, Grant};
-pub use dialect::{Complaint, Dialect, Quota, epoch_or_delta_seconds};
+pub use dialect::{Complaint, Dialect, Quota, SIGN_IN, epoch_or_delta_seconds};
 pub use plane::Plane;
 pub use request::{Body, Repeat, Reply, Request, encode};
+pub use reqwest::Url;
 pub use transport::Exchange;

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, info_span};
 
 use super::auth::{Authenticate, Grant, Session};
-use super::dialect::Dialect;
+use super::dialect::{Dialect, SIGN_IN};
 use super::guard;
 use super::limits::{Breaker, Buckets};
 use super::request::{Repeat, Reply, Request};
@@ -85,12 +85,17 @@ impl Plane {
     /// # Errors
     /// As the vendor answers.
     pub async fn sign_in(&self, cx: &Call) -> Result<Arc<Grant>> {
-        self.session
-            .grant(&cx.within(self.limit), &self.exchange, None)
-            .await
+        self.grant(&cx.within(self.limit), None).await
     }
 
-    /// Sends a request through all layers and gives back a reply with a success status.
+    /// The current credentials, or fresh ones when there are none or the vendor `refused` them.
+    async fn grant(&self, cx: &Call, refused: Option<&Arc<Grant>>) -> Result<Arc<Grant>> {
+        let turn = || self.take_turn(cx, SIGN_IN, "sign_in");
+        self.session.grant(cx, &self.exchange, refused, turn).await
+    }
+
+    /// Sends a request through all layers and gives back a reply with a success status, or with a
+    /// status the request reads itself.
     ///
     /// # Errors
     /// By what the vendor answered, or [`Kind::MaybeApplied`] when a write may have arrived.
@@ -113,7 +118,10 @@ impl Plane {
         let mut doubt: Option<Error> = None;
         loop {
             let error = match self.once(cx, request).await {
-                Ok(reply) => return Ok(reply),
+                Ok(mut reply) => {
+                    reply.after_doubt = doubt.is_some();
+                    return Ok(reply);
+                }
                 Err(error) => error,
             };
             if error.kind == Kind::MaybeApplied {
@@ -143,7 +151,8 @@ impl Plane {
     }
 
     async fn once(&self, cx: &Call, request: &Request) -> Result<Reply> {
-        self.take_turn(cx, request).await?;
+        self.take_turn(cx, request.bucket, request.operation)
+            .await?;
         let _slot = tokio::select! {
             biased;
             // The semaphore is never closed, so the only way not to get a slot is to run out of time.
@@ -153,11 +162,11 @@ impl Plane {
                 return Err(Error::new(Kind::DeadlineExceeded, request.operation, detail));
             }
         };
-        let grant = self.session.grant(cx, &self.exchange, None).await?;
+        let grant = self.grant(cx, None).await?;
         match self.guarded(cx, request, &grant).await {
             // A credential can stop working early; a fresh one is tried once. A 401 is never applied.
             Err(error) if error.kind == Kind::AuthRejected => {
-                let fresh = self.session.grant(cx, &self.exchange, Some(&grant)).await?;
+                let fresh = self.grant(cx, Some(&grant)).await?;
                 self.guarded(cx, request, &fresh).await
             }
             result => result,
@@ -187,12 +196,12 @@ impl Plane {
     }
 
     /// Waits for the rate bucket, or gives up when the wait would outlast the deadline.
-    async fn take_turn(&self, cx: &Call, request: &Request) -> Result<()> {
-        while let Err(wait) = self.buckets.take(request.bucket) {
+    async fn take_turn(&self, cx: &Call, bucket: &str, operation: &'static str) -> Result<()> {
+        while let Err(wait) = self.buckets.take(bucket) {
             if wait >= cx.left() {
                 return Err(Error::new(
                     Kind::DeadlineExceeded,
-                    request.operation,
+                    operation,
                     "the vendor's rate limit leaves no room before the deadline",
                 )
                 .retry_after(Some(wait)));

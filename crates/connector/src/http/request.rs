@@ -50,6 +50,9 @@ pub struct Request {
     pub repeat: Repeat,
     /// Largest reply, in bytes.
     pub reply_limit: usize,
+    /// Error statuses whose reply the operation reads itself, because the body says more than the
+    /// status (which target of a batch failed, and how).
+    pub answers: &'static [u16],
 }
 
 impl Request {
@@ -104,6 +107,7 @@ impl Request {
             body,
             repeat,
             reply_limit: REPLY_LIMIT,
+            answers: &[],
         }
     }
 
@@ -111,6 +115,20 @@ impl Request {
     #[must_use]
     pub const fn bucket(mut self, bucket: &'static str) -> Self {
         self.bucket = bucket;
+        self
+    }
+
+    /// Hands replies with these error statuses back instead of turning them into errors.
+    #[must_use]
+    pub const fn answers(mut self, statuses: &'static [u16]) -> Self {
+        self.answers = statuses;
+        self
+    }
+
+    /// Reads replies up to this many bytes.
+    #[must_use]
+    pub const fn reply_limit(mut self, bytes: usize) -> Self {
+        self.reply_limit = bytes;
         self
     }
 
@@ -174,6 +192,9 @@ pub struct Reply {
     pub body: Bytes,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
+    /// An earlier attempt of the same request may have been applied before this one was: "already
+    /// so" then does not mean that somebody else did it.
+    pub after_doubt: bool,
 }
 
 impl Reply {

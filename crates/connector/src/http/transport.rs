@@ -94,7 +94,8 @@ impl Exchange {
         }
     }
 
-    /// As [`Exchange::raw`], and a status outside 200 to 299 is an error.
+    /// As [`Exchange::raw`], and a status outside 200 to 299 that the request does not read itself
+    /// is an error.
     ///
     /// # Errors
     /// Also by what the vendor answered.
@@ -106,7 +107,7 @@ impl Exchange {
         request: &Request,
     ) -> Result<Reply> {
         let reply = self.raw(cx, base, authorization, request).await?;
-        if reply.status.is_success() {
+        if reply.status.is_success() || request.answers.contains(&reply.status.as_u16()) {
             Ok(reply)
         } else {
             Err(self.classify(cx, request, &reply))
@@ -178,11 +179,13 @@ impl Exchange {
             headers,
             body,
             request_id,
+            after_doubt: false,
         })
     }
 
     /// What a reply with an error status means.
-    fn classify(&self, cx: &Call, request: &Request, reply: &Reply) -> Error {
+    #[must_use]
+    pub fn classify(&self, cx: &Call, request: &Request, reply: &Reply) -> Error {
         let Complaint { kind, code, words } = (self.dialect.complaint)(reply).unwrap_or_default();
         let kind = kind.unwrap_or_else(|| by_status(reply.status, request.repeat));
         let detail = if words.is_empty() {
