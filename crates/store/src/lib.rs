@@ -1,1 +1,32 @@
+//! The only SQL in Quell.
+//!
+//! Owns alerts, incidents, actions and their journal, the job queue, the outbox and a few small
+//! facts, on embedded SQLite with group commit. Each public operation is one whole transaction, so
+//! that nothing above this crate can leave half of one behind. It deliberately takes no decision:
+//! states, causes and due times are given to it.
 
+mod actions;
+mod error;
+mod facts;
+mod ingest;
+mod jobs;
+mod outbox;
+mod reads;
+mod sqlite;
+
+pub use actions::{Advance, Answer, NewJob, Stored};
+pub use error::{Error, Result};
+pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
+pub use jobs::{Claim, Job, JobKind};
+pub use outbox::{Dispatch, Envelope};
+pub use reads::{ActionFilter, AlertRecord, ApprovalRecord, IncidentRecord};
+pub use sqlite::Store;
+
+/// Microseconds since 1970 UTC: how times are stored and compared.
+pub(crate) fn micros(at: jiff::Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+pub(crate) fn instant(micros: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}

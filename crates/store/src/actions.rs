@@ -1,0 +1,261 @@
+//! Changing actions: every change is checked against the version read, journaled, and comes with
+//! the jobs and messages that follow from it, in one transaction.
+
+use jiff::Timestamp;
+use quell_model::{Action, ActionId, ActionState, Transition};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, Result};
+use crate::jobs::{self, Claim, JobKind};
+use crate::micros;
+use crate::outbox::{self, Envelope};
+use crate::sqlite::Store;
+
+/// An action and the version it was read at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// The action.
+    pub action: Action,
+    /// How often it changed; a change names the version it was based on.
+    pub version: i64,
+}
+
+/// A job to queue.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// What it does.
+    pub kind: JobKind,
+    /// What it is about.
+    pub subject: String,
+    /// When.
+    pub due: Timestamp,
+    /// Already taken by the caller, who goes on with it at once.
+    pub claim: Option<Claim>,
+}
+
+impl NewJob {
+    /// A job nobody holds yet.
+    #[must_use]
+    pub fn at(kind: JobKind, subject: impl ToString, due: Timestamp) -> Self {
+        Self {
+            kind,
+            subject: subject.to_string(),
+            due,
+            claim: None,
+        }
+    }
+}
+
+/// One change of one action.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// The action as it is to be, and the version it was read at.
+    pub stored: Stored,
+    /// The journal rows, in order; the last one's state is the action's.
+    pub transitions: Vec<Transition>,
+    /// The job on whose behalf this happens; it is finished by this change unless `keep` is set.
+    pub claim: Option<Claim>,
+    /// The job goes on after this change.
+    pub keep: bool,
+    /// Jobs that follow.
+    pub jobs: Vec<NewJob>,
+    /// Jobs that lost their reason.
+    pub cancel: Vec<String>,
+    /// Messages that follow.
+    pub messages: Vec<Envelope>,
+}
+
+/// A person's answer to an approval.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Hash of exactly what they were shown.
+    pub shown: String,
+    /// Who.
+    pub person: String,
+    /// Yes or no.
+    pub yes: bool,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Applies a change.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when the job is no longer the caller's, [`Error::Stale`] when the action
+    /// changed since it was read. Either way nothing is changed.
+    pub async fn advance(&self, advance: Advance) -> Result<Stored> {
+        self.write(move |db| apply(db, advance)).await
+    }
+
+    /// Records a person's answer and applies the change that follows from it, both or neither.
+    ///
+    /// # Errors
+    /// As [`Store::advance`].
+    pub async fn answer(&self, answer: Answer, advance: Advance) -> Result<Stored> {
+        self.write(move |db| {
+            db.prepare_cached(
+                "INSERT INTO approvals (action, shown, person, yes, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                advance.stored.action.id.to_string(),
+                answer.shown,
+                answer.person,
+                answer.yes,
+                answer.reason,
+                micros(answer.at)
+            ])?;
+            apply(db, advance)
+        })
+        .await
+    }
+}
+
+fn apply(db: &Connection, advance: Advance) -> Result<Stored> {
+    let Advance {
+        mut stored,
+        transitions,
+        claim,
+        keep,
+        jobs,
+        cancel,
+        messages,
+    } = advance;
+    match &claim {
+        Some(claim) if keep => still_held(db, claim)?,
+        Some(claim) => jobs::finish(db, claim)?,
+        None => {}
+    }
+    let action = &stored.action;
+    let changed = db
+        .prepare_cached(
+            "UPDATE actions SET state = ?3, live = ?4, version = version + 1, document = ?5
+             WHERE id = ?1 AND version = ?2",
+        )?
+        .execute(params![
+            action.id.to_string(),
+            stored.version,
+            action.state.as_str(),
+            action.state.is_live(),
+            serde_json::to_string(action)?
+        ])?;
+    if changed != 1 {
+        return Err(Error::Stale(action.id.to_string()));
+    }
+    for transition in &transitions {
+        journal(db, action.id, transition)?;
+    }
+    for key in &cancel {
+        db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
+            .execute([key])?;
+    }
+    for job in &jobs {
+        jobs::enqueue(db, job)?;
+    }
+    for message in &messages {
+        outbox::post(db, message)?;
+    }
+    stored.version += 1;
+    Ok(stored)
+}
+
+fn still_held(db: &Connection, claim: &Claim) -> Result<()> {
+    let held: Option<i64> = db
+        .prepare_cached("SELECT 1 FROM jobs WHERE key = ?1 AND holder = ?2")?
+        .query_row(params![claim.key, claim.token], |row| row.get(0))
+        .optional()?;
+    held.map(|_| ())
+        .ok_or_else(|| Error::Fenced(claim.key.clone()))
+}
+
+pub(crate) fn journal(db: &Connection, action: ActionId, transition: &Transition) -> Result<()> {
+    db.prepare_cached("INSERT INTO journal (action, transition) VALUES (?1, ?2)")?
+        .execute(params![
+            action.to_string(),
+            serde_json::to_string(transition)?
+        ])?;
+    Ok(())
+}
+
+/// Inserts a new action with its first journal rows and jobs.
+pub(crate) fn insert(db: &Connection, action: &Action, target: &str) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO actions (id, organization, incident, connection, type, slot, target, state, live, version, document)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10)",
+    )?
+    .execute(params![
+        action.id.to_string(),
+        action.organization.as_str(),
+        action.incident.to_string(),
+        action.connection.as_str(),
+        action.action.as_str(),
+        action.action.slot(),
+        target,
+        action.state.as_str(),
+        action.state.is_live(),
+        serde_json::to_string(action)?
+    ])?;
+    Ok(())
+}
+
+/// The live action that holds a slot of a target.
+pub(crate) fn live(db: &Connection, like: &Action, target: &str) -> Result<Option<Stored>> {
+    let found = db
+        .prepare_cached(
+            "SELECT document, version FROM actions
+             WHERE organization = ?1 AND connection = ?2 AND slot = ?3 AND target = ?4 AND live = 1",
+        )?
+        .query_row(
+            params![like.organization.as_str(), like.connection.as_str(), like.action.slot(), target],
+            row_to_stored,
+        )
+        .optional()?;
+    found.transpose()
+}
+
+/// Whether an action on this slot of the target is being taken back.
+pub(crate) fn being_reverted(db: &Connection, like: &Action, target: &str) -> Result<bool> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM actions WHERE organization = ?1 AND connection = ?2 AND slot = ?3
+             AND target = ?4 AND state = 'reverting')",
+        )?
+        .query_row(
+            params![like.organization.as_str(), like.connection.as_str(), like.action.slot(), target],
+            |row| row.get(0),
+        )?)
+}
+
+/// An action of the same incident, type and target that is over and would only be repeated.
+pub(crate) fn settled(db: &Connection, like: &Action, target: &str) -> Result<Option<Stored>> {
+    let mut statement = db.prepare_cached(
+        "SELECT document, version FROM actions WHERE incident = ?1 AND type = ?2 AND target = ?3
+           AND state IN ('shadowed', 'denied', 'manual', 'rejected') ORDER BY id DESC",
+    )?;
+    let rows = statement.query_map(
+        params![like.incident.to_string(), like.action.as_str(), target],
+        row_to_stored,
+    )?;
+    for row in rows {
+        let stored = row??;
+        let repeats = match stored.action.state {
+            // A person's no holds until something worse is seen.
+            ActionState::Rejected => like.basis.severity <= stored.action.basis.severity,
+            state => state == like.state,
+        };
+        if repeats {
+            return Ok(Some(stored));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn row_to_stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Stored>> {
+    let document: String = row.get(0)?;
+    let version = row.get(1)?;
+    Ok(serde_json::from_str(&document)
+        .map(|action| Stored { action, version })
+        .map_err(Error::from))
+}

@@ -1,0 +1,333 @@
+//! Taking an alert in: dedupe, correlate, place the proposed actions, in one transaction.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_model::{
+    Action, ActionId, ActionState, Alert, AlertId, Cause, ConnectionId, IncidentId, OrganizationId,
+    Transition,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::actions::{self, NewJob};
+use crate::error::{Error, Result};
+use crate::jobs;
+use crate::micros;
+use crate::outbox::{self, Envelope};
+use crate::sqlite::Store;
+
+/// An alert to take in, with what is proposed for it.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    /// Its id, if it is new.
+    pub id: AlertId,
+    /// Id of the incident it opens, if it belongs to none.
+    pub incident: IncidentId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Where it came from.
+    pub connection: ConnectionId,
+    /// The alert.
+    pub alert: Alert,
+    /// The document as received.
+    pub raw: String,
+    /// When it was received.
+    pub received: Timestamp,
+    /// How long an incident stays open to alerts that share an entity with it.
+    pub window: Duration,
+    /// What is proposed, already decided.
+    pub proposed: Vec<Proposed>,
+}
+
+/// A proposed and decided action.
+#[derive(Debug, Clone)]
+pub struct Proposed {
+    /// The action in the state its decision put it in.
+    pub action: Action,
+    /// Key of its target.
+    pub target: String,
+    /// Its first journal rows.
+    pub transitions: Vec<Transition>,
+    /// Jobs that follow if it is placed.
+    pub jobs: Vec<NewJob>,
+    /// Messages that follow if it is placed. Their incident is filled in here.
+    pub messages: Vec<Envelope>,
+}
+
+/// Whether the alert was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Never seen.
+    New,
+    /// Seen, and the vendor changed it since.
+    Updated,
+    /// Seen precisely so.
+    Duplicate,
+}
+
+/// What became of a proposed action.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Placed {
+    /// It is stored under its own id, in this incident.
+    New {
+        /// The action as stored.
+        action: Box<Action>,
+        /// Its job was put off: an older action on the target is being taken back.
+        wait: bool,
+    },
+    /// An action that is under way, or over with the same end, stands for it.
+    Joined(ActionId),
+    /// An action that waited for a person stands for it, and may now run by itself.
+    Promoted(ActionId),
+    /// This alert asked for it before.
+    Known,
+}
+
+/// What became of an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ingested {
+    /// Its id.
+    pub id: AlertId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// Whether it was known.
+    pub freshness: Freshness,
+    /// What became of what was proposed, in order.
+    pub placed: Vec<Placed>,
+}
+
+impl Store {
+    /// Takes an alert in. When this answers, the alert and everything decided about it is durable.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing was taken in.
+    pub async fn ingest(&self, ingest: Ingest) -> Result<Ingested> {
+        self.write(move |db| take_in(db, ingest)).await
+    }
+}
+
+/// How long a new action waits for an older one on the same target that is being taken back.
+const AFTER_REVERT: Duration = Duration::from_secs(30);
+
+fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
+    let digest: [u8; 32] = Sha256::digest(ingest.raw.as_bytes()).into();
+    let known: Option<(String, Vec<u8>, String)> = db
+        .prepare_cached(
+            "SELECT id, digest, incident FROM alerts WHERE organization = ?1 AND connection = ?2 AND vendor_id = ?3",
+        )?
+        .query_row(
+            params![ingest.organization.as_str(), ingest.connection.as_str(), ingest.alert.id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let keys: Vec<String> = ingest
+        .alert
+        .entities
+        .iter()
+        .filter_map(quell_model::Entity::key)
+        .collect();
+    let (id, incident, freshness) = match known {
+        Some((id, seen, incident)) => {
+            let (id, incident) = (parse(&id)?, parse(&incident)?);
+            if seen == digest {
+                return Ok(Ingested {
+                    id,
+                    incident,
+                    freshness: Freshness::Duplicate,
+                    placed: Vec::new(),
+                });
+            }
+            db.prepare_cached(
+                "UPDATE alerts SET digest = ?2, document = ?3, raw = ?4 WHERE id = ?1",
+            )?
+            .execute(params![
+                AlertId::to_string(&id),
+                digest,
+                serde_json::to_string(&ingest.alert)?,
+                ingest.raw
+            ])?;
+            (id, incident, Freshness::Updated)
+        }
+        None => {
+            let incident = match correlated(db, &ingest, &keys)? {
+                Some(incident) => incident,
+                None => ingest.incident,
+            };
+            db.prepare_cached(
+                "INSERT INTO alerts
+                   (id, organization, connection, vendor_id, digest, incident, received, document, raw)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                ingest.id.to_string(),
+                ingest.organization.as_str(),
+                ingest.connection.as_str(),
+                ingest.alert.id,
+                digest,
+                incident.to_string(),
+                micros(ingest.received),
+                serde_json::to_string(&ingest.alert)?,
+                ingest.raw
+            ])?;
+            (ingest.id, incident, Freshness::New)
+        }
+    };
+    touch(db, &ingest, incident, &keys)?;
+    let mut placed = Vec::with_capacity(ingest.proposed.len());
+    for mut proposed in ingest.proposed {
+        proposed.action.alert = id;
+        proposed.action.incident = incident;
+        placed.push(place(db, id, proposed)?);
+    }
+    Ok(Ingested {
+        id,
+        incident,
+        freshness,
+        placed,
+    })
+}
+
+/// The incident that saw one of the entities within the window; the oldest, if several did.
+fn correlated(db: &Connection, ingest: &Ingest, keys: &[String]) -> Result<Option<IncidentId>> {
+    let window = i64::try_from(ingest.window.as_micros()).unwrap_or(i64::MAX);
+    let since = micros(ingest.received).saturating_sub(window);
+    let mut found: Option<IncidentId> = None;
+    for key in keys {
+        let incident: Option<String> = db
+            .prepare_cached(
+                "SELECT incident FROM incident_entities WHERE organization = ?1 AND entity = ?2 AND seen >= ?3",
+            )?
+            .query_row(params![ingest.organization.as_str(), key, since], |row| row.get(0))
+            .optional()?;
+        if let Some(text) = incident {
+            let incident = parse(&text)?;
+            found = Some(found.map_or(incident, |oldest: IncidentId| oldest.min(incident)));
+        }
+    }
+    Ok(found)
+}
+
+fn touch(db: &Connection, ingest: &Ingest, incident: IncidentId, keys: &[String]) -> Result<()> {
+    let now = micros(ingest.received);
+    db.prepare_cached(
+        "INSERT INTO incidents (id, organization, title, severity, opened, updated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+         ON CONFLICT (id) DO UPDATE
+         SET updated = max(updated, excluded.updated), severity = max(severity, excluded.severity)",
+    )?
+    .execute(params![
+        incident.to_string(),
+        ingest.organization.as_str(),
+        ingest.alert.title,
+        ingest.alert.severity.level(),
+        now
+    ])?;
+    for key in keys {
+        db.prepare_cached(
+            "INSERT INTO incident_entities (organization, entity, incident, seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (organization, entity) DO UPDATE SET incident = excluded.incident, seen = excluded.seen",
+        )?
+        .execute(params![ingest.organization.as_str(), key, incident.to_string(), now])?;
+    }
+    Ok(())
+}
+
+fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> {
+    let Proposed {
+        action,
+        target,
+        transitions,
+        jobs,
+        messages,
+    } = proposed;
+    let asked: bool = db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM action_alerts WHERE alert = ?1 AND type = ?2 AND target = ?3)")?
+        .query_row(params![alert.to_string(), action.action.as_str(), target], |row| row.get(0))?;
+    if asked {
+        return Ok(Placed::Known);
+    }
+    let standing = match actions::live(db, &action, &target)? {
+        // The opposite wish on the same slot is not the same action.
+        Some(live) if live.action.action == action.action => Some(live),
+        Some(_) => return Ok(Placed::Known),
+        None => actions::settled(db, &action, &target)?,
+    };
+    let link = |id: ActionId| -> Result<()> {
+        db.prepare_cached(
+            "INSERT INTO action_alerts (alert, type, target, action) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            alert.to_string(),
+            action.action.as_str(),
+            target,
+            id.to_string()
+        ])?;
+        Ok(())
+    };
+    if let Some(mut stored) = standing {
+        let id = stored.action.id;
+        link(id)?;
+        let promoted = stored.action.state == ActionState::AwaitingApproval
+            && action.state == ActionState::Scheduled;
+        if !promoted {
+            return Ok(Placed::Joined(id));
+        }
+        // The newer alert is one policy lets run by itself: nobody has to be waited for.
+        let at = action
+            .clocks
+            .decided
+            .or(action.clocks.received)
+            .unwrap_or(Timestamp::UNIX_EPOCH);
+        stored.action.state = ActionState::Scheduled;
+        stored.action.decision = action.decision.clone();
+        stored.action.basis = action.basis.clone();
+        let transition = Transition {
+            at,
+            from: Some(ActionState::AwaitingApproval),
+            to: ActionState::Scheduled,
+            cause: Cause::Policy,
+            note: "A later alert on the same target may be acted on without asking.".to_owned(),
+            evidence: serde_json::to_value(&action.decision)?,
+        };
+        db.prepare_cached(
+            "UPDATE actions SET state = ?2, live = 1, version = version + 1, document = ?3 WHERE id = ?1",
+        )?
+        .execute(params![id.to_string(), stored.action.state.as_str(), serde_json::to_string(&stored.action)?])?;
+        actions::journal(db, id, &transition)?;
+        db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
+            .execute([jobs::JobKind::Expire.key(&id.to_string())])?;
+        jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
+        return Ok(Placed::Promoted(id));
+    }
+    link(action.id)?;
+    actions::insert(db, &action, &target)?;
+    for transition in &transitions {
+        actions::journal(db, action.id, transition)?;
+    }
+    // What is being taken back is let go first; then the vendor's state is read afresh.
+    let wait = actions::being_reverted(db, &action, &target)?;
+    for mut job in jobs {
+        if wait && job.kind == jobs::JobKind::Act {
+            job.due = job.due.checked_add(AFTER_REVERT).unwrap_or(job.due);
+            job.claim = None;
+        }
+        jobs::enqueue(db, &job)?;
+    }
+    for mut message in messages {
+        message.notice.incident = action.incident;
+        if message.thread.is_empty() {
+            message.thread = action.incident.to_string();
+        }
+        outbox::post(db, &message)?;
+    }
+    Ok(Placed::New {
+        action: Box::new(action),
+        wait,
+    })
+}
+
+pub(crate) fn parse<T: std::str::FromStr<Err = quell_model::id::IdError>>(text: &str) -> Result<T> {
+    text.parse()
+        .map_err(|error| Error::Corrupt(Box::new(error)))
+}

@@ -1,0 +1,284 @@
+//! Reading: actions with their history, alerts, incidents.
+
+use jiff::Timestamp;
+use quell_model::{
+    ActionId, ActionState, Alert, AlertId, ConnectionId, IncidentId, OrganizationId, Transition,
+};
+use rusqlite::{OptionalExtension, params, params_from_iter};
+
+use crate::actions::{self, Stored};
+use crate::error::{Error, Result};
+use crate::ingest::parse;
+use crate::instant;
+use crate::sqlite::Store;
+
+/// Which actions to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct ActionFilter {
+    /// Only in these states; any, when empty.
+    pub states: Vec<ActionState>,
+    /// Only of this incident.
+    pub incident: Option<IncidentId>,
+    /// Only older than this one: where the page before ended.
+    pub before: Option<ActionId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// An alert as stored.
+#[derive(Debug, Clone)]
+pub struct AlertRecord {
+    /// Its id.
+    pub id: AlertId,
+    /// Where it came from.
+    pub connection: ConnectionId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// When it was received.
+    pub received: Timestamp,
+    /// The alert.
+    pub alert: Alert,
+}
+
+/// An incident as stored.
+#[derive(Debug, Clone)]
+pub struct IncidentRecord {
+    /// Its id.
+    pub id: IncidentId,
+    /// Title of the alert that opened it.
+    pub title: String,
+    /// Highest severity level seen, 1 to 5.
+    pub severity: u8,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When it last took an alert in.
+    pub updated: Timestamp,
+}
+
+/// A person's answer as stored.
+#[derive(Debug, Clone)]
+pub struct ApprovalRecord {
+    /// Hash of exactly what they were shown.
+    pub shown: String,
+    /// Who.
+    pub person: String,
+    /// Yes or no.
+    pub yes: bool,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// An action of an organization.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the organization has no such action.
+    pub async fn action(&self, organization: &OrganizationId, id: ActionId) -> Result<Stored> {
+        let organization = organization.clone();
+        self.read(move |db| {
+            db.prepare_cached(
+                "SELECT document, version FROM actions WHERE id = ?1 AND organization = ?2",
+            )?
+            .query_row(
+                params![id.to_string(), organization.as_str()],
+                actions::row_to_stored,
+            )
+            .optional()?
+            .ok_or_else(|| Error::Missing {
+                what: "action",
+                id: id.to_string(),
+            })?
+        })
+        .await
+    }
+
+    /// An action a job is about, whoever's it is.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is none.
+    pub async fn job_action(&self, subject: &str) -> Result<Stored> {
+        let subject = subject.to_owned();
+        self.read(move |db| {
+            db.prepare_cached("SELECT document, version FROM actions WHERE id = ?1")?
+                .query_row([&subject], actions::row_to_stored)
+                .optional()?
+                .ok_or(Error::Missing {
+                    what: "action",
+                    id: subject,
+                })?
+        })
+        .await
+    }
+
+    /// Actions of an organization, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn actions(
+        &self,
+        organization: &OrganizationId,
+        filter: ActionFilter,
+    ) -> Result<Vec<Stored>> {
+        let organization = organization.clone();
+        self.read(move |db| {
+            let mut sql = "SELECT document, version FROM actions WHERE organization = ?".to_owned();
+            let mut values = vec![organization.to_string()];
+            if !filter.states.is_empty() {
+                let marks = vec!["?"; filter.states.len()].join(", ");
+                sql.push_str(&format!(" AND state IN ({marks})"));
+                values.extend(filter.states.iter().map(|state| state.as_str().to_owned()));
+            }
+            if let Some(incident) = filter.incident {
+                sql.push_str(" AND incident = ?");
+                values.push(incident.to_string());
+            }
+            if let Some(before) = filter.before {
+                sql.push_str(" AND id < ?");
+                values.push(before.to_string());
+            }
+            sql.push_str(&format!(" ORDER BY id DESC LIMIT {}", filter.limit));
+            let mut statement = db.prepare_cached(&sql)?;
+            let rows = statement.query_map(params_from_iter(values), actions::row_to_stored)?;
+            rows.map(|row| row?).collect()
+        })
+        .await
+    }
+
+    /// The history of an action, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn history(&self, id: ActionId) -> Result<Vec<Transition>> {
+        self.read(move |db| {
+            let mut statement =
+                db.prepare_cached("SELECT transition FROM journal WHERE action = ?1 ORDER BY seq")?;
+            let rows = statement.query_map([id.to_string()], |row| row.get::<_, String>(0))?;
+            rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
+        })
+        .await
+    }
+
+    /// The answers people gave about an action, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn approvals(&self, id: ActionId) -> Result<Vec<ApprovalRecord>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT shown, person, yes, reason, at FROM approvals WHERE action = ?1 ORDER BY seq",
+            )?;
+            let rows = statement.query_map([id.to_string()], |row| {
+                Ok(ApprovalRecord {
+                    shown: row.get(0)?,
+                    person: row.get(1)?,
+                    yes: row.get(2)?,
+                    reason: row.get(3)?,
+                    at: instant(row.get(4)?),
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// The alerts that asked for an action, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn alerts_of(&self, id: ActionId) -> Result<Vec<AlertRecord>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT DISTINCT a.id, a.connection, a.incident, a.received, a.document
+                 FROM action_alerts j JOIN alerts a ON a.id = j.alert WHERE j.action = ?1 ORDER BY a.id",
+            )?;
+            let rows = statement.query_map([id.to_string()], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, i64>(3)?,
+                    row.get::<_, String>(4)?,
+                ))
+            })?;
+            rows.map(|row| {
+                let (id, connection, incident, received, document) = row?;
+                Ok(AlertRecord {
+                    id: parse(&id)?,
+                    connection: parse(&connection)?,
+                    incident: parse(&incident)?,
+                    received: instant(received),
+                    alert: serde_json::from_str(&document)?,
+                })
+            })
+            .collect()
+        })
+        .await
+    }
+
+    /// An incident of an organization.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the organization has no such incident.
+    pub async fn incident(
+        &self,
+        organization: &OrganizationId,
+        id: IncidentId,
+    ) -> Result<IncidentRecord> {
+        let organization = organization.clone();
+        self.read(move |db| {
+            db.prepare_cached(
+                "SELECT title, severity, opened, updated FROM incidents WHERE id = ?1 AND organization = ?2",
+            )?
+            .query_row(params![id.to_string(), organization.as_str()], |row| {
+                Ok(IncidentRecord {
+                    id,
+                    title: row.get(0)?,
+                    severity: row.get(1)?,
+                    opened: instant(row.get(2)?),
+                    updated: instant(row.get(3)?),
+                })
+            })
+            .optional()?
+            .ok_or_else(|| Error::Missing { what: "incident", id: id.to_string() })
+        })
+        .await
+    }
+
+    /// How many alerts and how many actions per state an organization has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn counts(&self, organization: &OrganizationId) -> Result<Vec<(ActionState, u64)>> {
+        let organization = organization.clone();
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT state, count(*) FROM actions WHERE organization = ?1 GROUP BY state",
+            )?;
+            let rows = statement.query_map([organization.as_str()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })?;
+            let mut counts = Vec::new();
+            for row in rows {
+                let (name, count) = row?;
+                let state = ActionState::ALL
+                    .iter()
+                    .copied()
+                    .find(|state| state.as_str() == name);
+                counts.extend(state.map(|state| (state, u64::try_from(count).unwrap_or(0))));
+            }
+            Ok(counts)
+        })
+        .await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?))
+            .await
+    }
+}

@@ -1,0 +1,115 @@
+-- Version 1. Ids and enums are TEXT, times INTEGER microseconds since 1970 UTC, documents JSON text.
+
+CREATE TABLE alerts (
+  id           TEXT PRIMARY KEY,
+  organization TEXT NOT NULL,
+  connection   TEXT NOT NULL,
+  vendor_id    TEXT NOT NULL,
+  -- SHA-256 of the document as received: tells a redelivery from an update.
+  digest       BLOB NOT NULL,
+  incident     TEXT NOT NULL,
+  received     INTEGER NOT NULL,
+  document     TEXT NOT NULL,
+  raw          TEXT NOT NULL,
+  UNIQUE (organization, connection, vendor_id)
+) WITHOUT ROWID;
+CREATE INDEX alerts_by_incident ON alerts (incident);
+
+CREATE TABLE incidents (
+  id           TEXT PRIMARY KEY,
+  organization TEXT NOT NULL,
+  title        TEXT NOT NULL,
+  severity     INTEGER NOT NULL,
+  opened       INTEGER NOT NULL,
+  updated      INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX incidents_by_time ON incidents (organization, updated);
+
+-- Which incident last saw an entity: what correlation looks up.
+CREATE TABLE incident_entities (
+  organization TEXT NOT NULL,
+  entity       TEXT NOT NULL,
+  incident     TEXT NOT NULL,
+  seen         INTEGER NOT NULL,
+  PRIMARY KEY (organization, entity)
+) WITHOUT ROWID;
+
+CREATE TABLE actions (
+  id           TEXT PRIMARY KEY,
+  organization TEXT NOT NULL,
+  incident     TEXT NOT NULL,
+  connection   TEXT NOT NULL,
+  type         TEXT NOT NULL,
+  -- The property or one-shot, and the target's key: what only one live action may hold.
+  slot         TEXT NOT NULL,
+  target       TEXT NOT NULL,
+  state        TEXT NOT NULL,
+  live         INTEGER NOT NULL,
+  version      INTEGER NOT NULL,
+  document     TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX actions_by_incident ON actions (incident, type, target);
+CREATE INDEX actions_by_state ON actions (organization, state, id);
+-- INVARIANT: one live action per slot of a target.
+CREATE UNIQUE INDEX actions_live ON actions (organization, connection, slot, target) WHERE live = 1;
+
+CREATE INDEX actions_reverting ON actions (organization, connection, slot, target) WHERE state = 'reverting';
+
+-- Which alerts asked for an action: the first one made it, later ones joined.
+CREATE TABLE action_alerts (
+  alert  TEXT NOT NULL,
+  type   TEXT NOT NULL,
+  target TEXT NOT NULL,
+  action TEXT NOT NULL,
+  PRIMARY KEY (alert, type, target)
+) WITHOUT ROWID;
+CREATE INDEX action_alerts_by_action ON action_alerts (action);
+
+-- The truth: every transition of an action, appended in the transaction that makes it.
+CREATE TABLE journal (
+  seq        INTEGER PRIMARY KEY,
+  action     TEXT NOT NULL,
+  transition TEXT NOT NULL
+);
+CREATE INDEX journal_by_action ON journal (action, seq);
+
+-- Work to come. A job that is held is due again when its lease ends, so a holder that died is
+-- noticed by the same query that finds due work.
+CREATE TABLE jobs (
+  key      TEXT PRIMARY KEY,
+  kind     TEXT NOT NULL,
+  subject  TEXT NOT NULL,
+  due      INTEGER NOT NULL,
+  holder   TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX jobs_by_due ON jobs (due);
+
+-- Messages to come, gathered per channel and thread by a job of kind `send`.
+CREATE TABLE outbox (
+  seq      INTEGER PRIMARY KEY,
+  channel  TEXT NOT NULL,
+  thread   TEXT NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE INDEX outbox_by_thread ON outbox (channel, thread, seq);
+
+CREATE TABLE approvals (
+  seq    INTEGER PRIMARY KEY,
+  action TEXT NOT NULL,
+  -- Hash of exactly what the person was shown.
+  shown  TEXT NOT NULL,
+  person TEXT NOT NULL,
+  yes    INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  at     INTEGER NOT NULL
+);
+CREATE INDEX approvals_by_action ON approvals (action, seq);
+
+-- Small durable facts: feed cursors, the pause switch, used webhook ids.
+CREATE TABLE facts (
+  name    TEXT PRIMARY KEY,
+  value   TEXT NOT NULL,
+  expires INTEGER
+) WITHOUT ROWID;
+CREATE INDEX facts_by_expiry ON facts (expires) WHERE expires IS NOT NULL;
