@@ -1,1 +1,23 @@
+//! The decision: which actions an alert calls for, and whether each may run by itself.
+//!
+//! Two questions, answered apart. A [`Playbook`] says which actions make sense for a kind of alert;
+//! [`Policy`] says of one such action, on one target, with the facts at hand, whether it runs by
+//! itself, asks a person, or does not run. Both are texts that an organization can read, change and
+//! keep under version control, and both are checked completely before they can load.
+//!
+//! This crate deliberately has no clock, no I/O, no store and no async: time, lists and settings are
+//! inputs, so a decision is a pure function of them. It does not know whether a connector can do what
+//! is proposed, whether the organization opted in, or what was done before; the engine does.
 
+mod diagnostics;
+mod facts;
+mod file;
+mod playbook;
+mod policy;
+mod question;
+mod rule;
+
+pub use diagnostics::{Diagnostic, Diagnostics, Source};
+pub use playbook::{Notify, Plan, Playbook, Playbooks, Proposal, Skipped, Step, Unless};
+pub use policy::{Policy, RuleInfo};
+pub use question::{FileFacts, Question, Settings, list};

@@ -1,0 +1,129 @@
+//! How long one decision takes with the shipped rules. A plain loop that times each call: what is
+//! wanted is the distribution people will see, not the smallest number.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark may stop on a mistake of its own"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use quell_model::action::Basis;
+use quell_model::entity::{File, Host, Process};
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity, Severity};
+use quell_policy::{FileFacts, Policy, Question, Settings};
+
+const WARM_UP: usize = 2_000;
+const ROUNDS: usize = 50_000;
+
+fn main() {
+    let load = Instant::now();
+    let policy = Policy::builtin().expect("the shipped rules load");
+    println!(
+        "load of {} rules: {:?}",
+        policy.rules().len(),
+        load.elapsed()
+    );
+
+    let text = |text: &str| Some(text.to_owned());
+    let path = || text(r"\Device\HarddiskVolume3\Users\ana\Downloads\invoice.exe");
+    let host: Entity = Host {
+        id: text("b47f"),
+        name: text("SRV-ERP-01"),
+        platform: text("windows"),
+        ..Host::default()
+    }
+    .into();
+    let process: Entity = Process {
+        host_id: text("b47f"),
+        pid: Some(4711),
+        name: text("invoice.exe"),
+        path: path(),
+        ..Process::default()
+    }
+    .into();
+    let file: Entity = File {
+        sha256: Some("ab".repeat(32)),
+        name: text("invoice.exe"),
+        path: path(),
+        ..File::default()
+    }
+    .into();
+    let asset = |class| AssetFacts {
+        class,
+        labels: ["eu".to_owned(), "finance".to_owned()].into(),
+        ..AssetFacts::default()
+    };
+    let (workstation, server) = (asset(AssetClass::Workstation), asset(AssetClass::Server));
+    let basis = Basis {
+        severity: Severity::High,
+        confidence: Some(80),
+        source: "crowdstrike".into(),
+        detection: "Ransomware".into(),
+    };
+    let settings = Settings {
+        contain_confidence: Some(95),
+    };
+    let question = |action, target, asset, lists| Question {
+        action,
+        target,
+        asset,
+        basis: &basis,
+        file: FileFacts {
+            os_signed: Some(false),
+            prevalence: Some(3),
+        },
+        lists,
+        settings: &settings,
+    };
+
+    time(
+        &policy,
+        "contain workstation (auto)",
+        &question(ActionType::ContainHost, &host, &workstation, &[]),
+    );
+    time(
+        &policy,
+        "contain server (ask)",
+        &question(ActionType::ContainHost, &host, &server, &[]),
+    );
+    time(
+        &policy,
+        "contain listed (never)",
+        &question(ActionType::ContainHost, &host, &server, &["never"]),
+    );
+    time(
+        &policy,
+        "kill process (auto)",
+        &question(ActionType::KillProcess, &process, &server, &[]),
+    );
+    time(
+        &policy,
+        "ban hash (auto)",
+        &question(ActionType::BlockHash, &file, &server, &[]),
+    );
+}
+
+fn time(policy: &Policy, what: &str, question: &Question<'_>) {
+    for _ in 0..WARM_UP {
+        black_box(policy.decide(black_box(question)));
+    }
+    let mut taken: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(policy.decide(black_box(question)));
+            start.elapsed()
+        })
+        .collect();
+    taken.sort_unstable();
+    let outcome = policy.decide(question).outcome.as_str();
+    println!(
+        "{what:<28} {outcome:<6} p50 {:>8.2?}  p99 {:>8.2?}",
+        taken[ROUNDS / 2],
+        taken[ROUNDS * 99 / 100]
+    );
+}

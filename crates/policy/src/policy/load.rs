@@ -1,0 +1,243 @@
+//! From texts to a policy: parse, name, validate, slice. Everything that is wrong is collected, so
+//! that one attempt shows all of it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::str::FromStr;
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{Authorizer, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+
+use super::slice::{self, Slices};
+use super::{Policy, RESERVED, RuleInfo, SCHEMA, bounds};
+use crate::diagnostics::{Diagnostic, Diagnostics, Source};
+use crate::facts::Vocabulary;
+use crate::rule::{Rule, Sentence};
+
+/// A rule on its way in.
+struct Draft<'a> {
+    policy: cedar_policy::Policy,
+    source: &'a Source<'a>,
+    /// Where it begins in its source, in bytes.
+    offset: usize,
+}
+
+pub(super) fn load(sources: &[Source<'_>]) -> Result<Policy, Diagnostics> {
+    let wrong: Vec<_> = sources.iter().filter_map(bounds::check).collect();
+    if !wrong.is_empty() {
+        return Err(Diagnostics::new(wrong));
+    }
+    let first = sources.first().unwrap_or(&SCHEMA);
+    bounds::on_large_stack(first, || read(sources))
+}
+
+fn read(sources: &[Source<'_>]) -> Result<Policy, Diagnostics> {
+    let schema = schema()?;
+    let mut wrong = Vec::new();
+    let mut drafts = Vec::new();
+    for source in sources {
+        parse(source, &mut drafts, &mut wrong);
+    }
+    let rules = name(&mut drafts, &mut wrong);
+    validate(&schema, &drafts, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(Diagnostics::new(wrong));
+    }
+    build(&schema, &drafts, rules)
+}
+
+fn schema() -> Result<Schema, Diagnostics> {
+    let (schema, warnings) = Schema::from_cedarschema_str(SCHEMA.text)
+        .map_err(|error| Diagnostics::from(diagnostic(&SCHEMA, 0, &DetailedError::from(&error))))?;
+    let warnings: Vec<_> = warnings
+        .map(|warning| diagnostic(&SCHEMA, 0, &DetailedError::from(&warning)))
+        .collect();
+    if warnings.is_empty() {
+        Ok(schema)
+    } else {
+        Err(Diagnostics::new(warnings))
+    }
+}
+
+fn parse<'a>(source: &'a Source<'a>, drafts: &mut Vec<Draft<'a>>, wrong: &mut Vec<Diagnostic>) {
+    let set = match PolicySet::from_str(source.text) {
+        Ok(set) => set,
+        Err(errors) => {
+            let details = errors.iter().map(DetailedError::from);
+            wrong.extend(details.map(|detail| diagnostic(source, 0, &detail)));
+            return;
+        }
+    };
+    for template in set.templates() {
+        let offset = template.as_ref().loc().map_or(0, |loc| loc.start());
+        wrong.push(
+            Diagnostic::at(source, offset, "templates are not supported")
+                .help("write the rule without ?principal and ?resource"),
+        );
+    }
+    drafts.extend(set.policies().map(|policy| Draft {
+        policy: policy.clone(),
+        source,
+        offset: policy.as_ref().loc().map_or(0, |loc| loc.start()),
+    }));
+}
+
+/// Gives each rule the name and the sentence it asks for.
+fn name(drafts: &mut [Draft<'_>], wrong: &mut Vec<Diagnostic>) -> HashMap<PolicyId, Rule> {
+    let mut rules: HashMap<PolicyId, Rule> = HashMap::new();
+    let mut first: HashMap<PolicyId, String> = HashMap::new();
+    for (index, draft) in drafts.iter_mut().enumerate() {
+        // Rules are told apart from here on, whatever they are called.
+        let id = draft.policy.annotation("id").unwrap_or_default().to_owned();
+        let reason = draft
+            .policy
+            .annotation("reason")
+            .unwrap_or_default()
+            .to_owned();
+        let mut complain = |message: String, help: &str| {
+            wrong.push(Diagnostic::at(draft.source, draft.offset, message).help(help));
+        };
+
+        let well_formed = !id.is_empty()
+            && id
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        let key = if id.is_empty() {
+            complain(
+                "the rule has no @id".into(),
+                "put @id(\"…\") in front of it",
+            );
+            PolicyId::new(format!("?{index}"))
+        } else if !well_formed {
+            complain(
+                format!("the @id `{id}` is not well formed"),
+                "use lower-case letters, digits and -",
+            );
+            PolicyId::new(format!("?{index}"))
+        } else if RESERVED.contains(&id.as_str()) {
+            complain(
+                format!("the @id `{id}` is one of Quell's own"),
+                "choose another one",
+            );
+            PolicyId::new(format!("?{index}"))
+        } else {
+            PolicyId::new(&id)
+        };
+        let key = match first.entry(key.clone()) {
+            Entry::Occupied(other) => {
+                complain(
+                    format!("the @id `{id}` is used twice"),
+                    &format!("it is also at {}", other.get()),
+                );
+                PolicyId::new(format!("?{index}"))
+            }
+            Entry::Vacant(free) => {
+                let place = Diagnostic::at(draft.source, draft.offset, "");
+                free.insert(format!("{}:{}", place.file, place.line));
+                key
+            }
+        };
+        draft.policy = draft.policy.new_id(key.clone());
+
+        if draft.policy.annotation("reason").is_none() {
+            complain(
+                "the rule has no @reason".into(),
+                "put @reason(\"…\") in front of it: the sentence people read",
+            );
+            continue;
+        }
+        match Sentence::parse(&reason) {
+            Ok(sentence) => {
+                rules.insert(key, Rule { id, sentence });
+            }
+            Err(message) => complain(message, "people read the @reason with every decision"),
+        }
+    }
+    rules
+}
+
+/// Warnings count as errors: a rule that can never apply is a rule somebody relies on in vain.
+fn validate(schema: &Schema, drafts: &[Draft<'_>], wrong: &mut Vec<Diagnostic>) {
+    let by_id: HashMap<_, _> = drafts
+        .iter()
+        .map(|draft| (draft.policy.id(), draft))
+        .collect();
+    let Ok(set) = PolicySet::from_policies(drafts.iter().map(|draft| draft.policy.clone())) else {
+        return; // Two rules of one name, already complained about.
+    };
+    let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
+    let errors = result
+        .validation_errors()
+        .map(|error| (error.policy_id(), DetailedError::from(error)));
+    let warnings = result
+        .validation_warnings()
+        .map(|warning| (warning.policy_id(), DetailedError::from(warning)));
+    for (id, detail) in errors.chain(warnings) {
+        let found = match by_id.get(id) {
+            Some(draft) => diagnostic(draft.source, draft.offset, &detail),
+            None => diagnostic(&SCHEMA, 0, &detail),
+        };
+        wrong.push(found);
+    }
+}
+
+fn build(
+    schema: &Schema,
+    drafts: &[Draft<'_>],
+    rules: HashMap<PolicyId, Rule>,
+) -> Result<Policy, Diagnostics> {
+    let broken = |message: String| Diagnostics::from(Diagnostic::at(&SCHEMA, 0, message));
+    let words = Vocabulary::of(schema).map_err(broken)?;
+    let groups = schema
+        .action_entities()
+        .map_err(|error| broken(error.to_string()))?;
+
+    let mut slices = Slices::new();
+    let mut listing = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let actions = slice::actions(&draft.policy, &words, &groups);
+        slices
+            .add(&draft.policy, &actions, &words)
+            .map_err(|message| {
+                Diagnostics::from(Diagnostic::at(draft.source, draft.offset, message))
+            })?;
+        if let Some(rule) = rules.get(draft.policy.id()) {
+            listing.push(RuleInfo {
+                id: rule.id.clone(),
+                reason: rule.sentence.template(),
+                forbids: draft.policy.effect() == Effect::Forbid,
+                actions,
+                file: draft.source.name.to_owned(),
+                line: Diagnostic::at(draft.source, draft.offset, "").line,
+            });
+        }
+    }
+    listing.sort_by(|a, b| (&a.file, a.line, &a.id).cmp(&(&b.file, b.line, &b.id)));
+    Ok(Policy {
+        words,
+        authorizer: Authorizer::new(),
+        slices,
+        rules,
+        listing,
+    })
+}
+
+fn diagnostic(source: &Source<'_>, fallback: usize, detail: &DetailedError) -> Diagnostic {
+    let offset = detail
+        .source_locations
+        .first()
+        .map_or(fallback, |label| label.loc.start);
+    let label = detail
+        .source_locations
+        .first()
+        .and_then(|label| label.label.as_deref());
+    let message = match label {
+        Some(label) if !detail.message.contains(label) => format!("{}: {label}", detail.message),
+        _ => detail.message.clone(),
+    };
+    let found = Diagnostic::at(source, offset, message);
+    match &detail.help {
+        Some(help) => found.help(help),
+        None => found,
+    }
+}

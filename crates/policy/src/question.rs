@@ -1,0 +1,87 @@
+//! What policy is asked: one action on one target, with everything known at that moment. Owns the
+//! inputs of a decision; where they come from is the caller's business.
+
+use quell_model::action::Basis;
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Names of the lists whose meaning ships with Quell.
+pub mod list {
+    /// Nobody through Quell, not even after a yes.
+    pub const NEVER: &str = "never";
+    /// Never by itself.
+    pub const ASK: &str = "ask";
+}
+
+/// What an organization turned on. The default turns on nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Confidence, 1 to 100, from which servers and critical assets are contained without a person.
+    /// Without it they always ask; domain controllers always ask.
+    #[schemars(range(min = 1, max = 100))]
+    pub contain_confidence: Option<u8>,
+}
+
+/// What is known of a file beyond the alert, usually from the vendor. Missing means nobody said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FileFacts {
+    /// The operating system's maker signed it.
+    pub os_signed: Option<bool>,
+    /// On how many machines the vendor has seen it.
+    pub prevalence: Option<u32>,
+}
+
+/// One action on one target, and the facts a decision may use.
+///
+/// What follows from the target alone (a file lies in a system directory, a process is one the
+/// machine cannot do without) is worked out here, from `target`.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What would be done.
+    pub action: ActionType,
+    /// To what.
+    pub target: &'a Entity,
+    /// What is known of the target; for a process or a file, of the machine it is on.
+    pub asset: &'a AssetFacts,
+    /// What is known of the alerts behind it.
+    pub basis: &'a Basis,
+    /// What is known of the file, when the target is one.
+    pub file: FileFacts,
+    /// Names of the lists the target is on ([`list::NEVER`], [`list::ASK`], the organization's own),
+    /// looked up by the caller immediately before asking.
+    pub lists: &'a [&'a str],
+    /// What the organization turned on.
+    pub settings: &'a Settings,
+}
+
+impl Question<'_> {
+    /// The vendor's confidence; a number that is no percentage is no confidence.
+    pub(crate) fn confidence(&self) -> Option<u8> {
+        self.basis
+            .confidence
+            .filter(|confidence| *confidence <= 100)
+    }
+
+    /// The threshold, when it is turned on. Zero would contain everything; nobody means that.
+    pub(crate) fn threshold(&self) -> Option<u8> {
+        self.settings
+            .contain_confidence
+            .filter(|threshold| *threshold > 0)
+    }
+
+    /// The class of the machine. Where the facts and the host itself disagree, the more protected
+    /// class counts.
+    pub(crate) fn class(&self) -> AssetClass {
+        let of = |class| AssetFacts {
+            class,
+            ..AssetFacts::default()
+        };
+        match self.target {
+            Entity::Host(host) => of(self.asset.class).with(&of(host.class)).class,
+            _ => self.asset.class,
+        }
+    }
+}

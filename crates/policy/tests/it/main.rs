@@ -1,0 +1,12 @@
+//! What the crate promises to the others, checked from outside.
+
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod playbooks;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod support;
