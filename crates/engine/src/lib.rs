@@ -1,1 +1,35 @@
+//! The engine: what happens between an alert and a verified, reversible effect.
+//!
+//! Owns the order of things: plan, decide, approve, execute, verify, revert, tell, and picking all
+//! of that up again after a crash. It knows connectors only by their rows and the store only by
+//! whole transactions; vendors, SQL, HTTP routes and configuration files are other crates'.
+//!
+//! All work beyond the first moment is a job in the store. A handler does one step, journals it,
+//! and leaves the next step as a job in the same transaction, so that the process may end between
+//! any two lines.
 
+use std::pin::Pin;
+
+mod approval;
+mod engine;
+mod execute;
+mod feed;
+mod intake;
+mod one_shot;
+mod pace;
+mod plan;
+mod revert;
+mod rules;
+mod send;
+mod settle;
+mod step;
+mod tell;
+mod worker;
+
+pub use approval::{ActError, shown};
+pub use engine::{Connection, Engine, Event, Settings};
+pub use intake::{Accepted, IntakeError, Taken};
+pub use plan::{Plan, Planned, documents, plan};
+pub use rules::{AssetRule, Guardrails, ListEntry, OptIn, Rules, Strength};
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,0 +1,256 @@
+//! The engine itself: its parts, and starting it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_connector::{Call, Connected};
+use quell_model::{Action, Clock, ConnectionId, IdSource, NodeId, OrganizationId, Transition};
+use quell_store::Store;
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tracing::{info, warn};
+
+use crate::pace;
+use crate::rules::Rules;
+
+/// Settings of an engine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose alerts it handles.
+    pub organization: OrganizationId,
+    /// How long an incident stays open to alerts that share an entity with it.
+    pub incident_window: Duration,
+    /// How long a person has to answer before an action expires, undone.
+    pub approval_deadline: Duration,
+    /// Steps under way at once.
+    pub workers: usize,
+}
+
+impl Settings {
+    /// The defaults for an organization: incidents for 24 hours, four hours to answer.
+    #[must_use]
+    pub const fn new(organization: OrganizationId) -> Self {
+        Self {
+            organization,
+            incident_window: Duration::from_secs(24 * 3600),
+            approval_deadline: Duration::from_secs(4 * 3600),
+            workers: 256,
+        }
+    }
+}
+
+/// A connection and how the organization uses it.
+#[derive(Clone)]
+pub struct Connection {
+    /// The built connection.
+    pub connected: Connected,
+    /// Only alerts of this customer at the vendor are taken; any, when missing.
+    pub tenant: Option<String>,
+    /// How long to rest between polls of its feed.
+    pub poll: Option<Duration>,
+    /// Whether Quell comments on its alerts in the vendor's console.
+    pub write_back: bool,
+}
+
+impl Connection {
+    /// A connection with nothing but defaults.
+    #[must_use]
+    pub const fn new(connected: Connected) -> Self {
+        Self {
+            connected,
+            tenant: None,
+            poll: None,
+            write_back: true,
+        }
+    }
+}
+
+/// A transition that has become durable.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The action as it now is.
+    pub action: Action,
+    /// What happened to it.
+    pub transition: Transition,
+}
+
+/// Runs remediation. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) node: NodeId,
+    pub(crate) settings: Settings,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    rules: RwLock<Arc<Rules>>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) nudge: Notify,
+    paused: AtomicBool,
+    events: broadcast::Sender<Event>,
+}
+
+impl Engine {
+    /// An engine that is not running yet; see [`Engine::run`].
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        settings: Settings,
+        rules: Rules,
+        connections: Vec<Connection>,
+    ) -> Self {
+        let node = NodeId::new(ids.uuid());
+        let connections = connections
+            .into_iter()
+            .map(|c| (c.connected.id.clone(), c))
+            .collect();
+        Self(Arc::new(Parts {
+            store,
+            clock,
+            ids,
+            node,
+            slots: Arc::new(Semaphore::new(settings.workers)),
+            settings,
+            connections,
+            rules: RwLock::new(Arc::new(rules)),
+            nudge: Notify::new(),
+            paused: AtomicBool::new(false),
+            events: broadcast::Sender::new(4096),
+        }))
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.0
+            .rules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts other rules in force, for all decisions from now on, those about waiting work included.
+    pub fn replace_rules(&self, rules: Rules) {
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Whose alerts it handles.
+    #[must_use]
+    pub fn organization(&self) -> &OrganizationId {
+        &self.0.settings.organization
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.0.connections.values()
+    }
+
+    /// The connection of that id.
+    #[must_use]
+    pub fn connection(&self, id: &ConnectionId) -> Option<&Connection> {
+        self.0.connections.get(id)
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Transitions from now on. A listener that falls far behind loses some.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.0.events.subscribe()
+    }
+
+    /// Stops all actions, queued ones included, until [`Engine::resume`]. Alerts are still taken in.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing is paused.
+    pub async fn pause(&self, by: &str, reason: &str) -> quell_store::Result<()> {
+        let paused = serde_json::json!({ "by": by, "reason": reason, "at": self.now() });
+        // The switch in memory first: what is under way looks at it before it calls a vendor.
+        self.0.paused.store(true, Ordering::SeqCst);
+        warn!(by, reason, "automation is paused");
+        self.0.store.set_paused(Some(paused)).await
+    }
+
+    /// Lets actions run again, those that queued up included.
+    ///
+    /// # Errors
+    /// When the store fails; then automation stays paused.
+    pub async fn resume(&self, by: &str) -> quell_store::Result<()> {
+        self.0.store.set_paused(None).await?;
+        self.0.paused.store(false, Ordering::SeqCst);
+        warn!(by, "automation is resumed");
+        self.0.nudge.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::SeqCst)
+    }
+
+    /// Reads the pause switch as the last process left it.
+    pub(crate) async fn read_switches(&self) -> quell_store::Result<()> {
+        let paused = self.0.store.paused().await?.is_some();
+        self.0.paused.store(paused, Ordering::SeqCst);
+        Ok(())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The circumstances of the vendor calls of one step.
+    pub(crate) fn call(&self, reference: &str) -> Call {
+        Call::new(self.0.clock.clone(), pace::CALLS, reference)
+    }
+
+    /// Tells listeners of transitions that have become durable, and counts them.
+    pub(crate) fn announce(&self, action: &Action, transitions: &[Transition]) {
+        for transition in transitions {
+            debug_assert!(
+                transition
+                    .from
+                    .is_none_or(|from| from.allows(transition.to)),
+                "{:?} does not allow {:?}",
+                transition.from,
+                transition.to
+            );
+            info!(
+                action.id = %action.id,
+                action.kind = action.action.as_str(),
+                state = transition.to.as_str(),
+                "{}", transition.note
+            );
+            metrics::counter!(
+                "quell_transitions_total",
+                "action" => action.action.as_str(),
+                "to" => transition.to.as_str()
+            )
+            .increment(1);
+        }
+        if self.0.events.receiver_count() > 0 {
+            for transition in transitions {
+                let event = Event {
+                    action: action.clone(),
+                    transition: transition.clone(),
+                };
+                let _nobody_listens = self.0.events.send(event);
+            }
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Executing an action: read, decide again, write, read back.
+
+use quell_connector::{AnyControl, Error as VendorError, Kind, Observed, Reading};
+use quell_model::{Action, ActionState, Cause, Effect, EffectBy, NoticeKind, Outcome, Setting};
+use quell_store::{Job, JobKind, Result, Stored};
+use serde_json::{Value, json};
+
+use crate::engine::Engine;
+use crate::pace;
+use crate::plan;
+use crate::step::Step;
+
+impl Engine {
+    /// An `act` job: carries out a scheduled action, or goes on with one whose process ended.
+    pub(crate) async fn act(&self, job: &Job, stored: Option<Stored>) -> Result<()> {
+        let fresh = stored.is_some();
+        let stored = match stored {
+            Some(stored) => stored,
+            None => self.0.store.job_action(&job.subject).await?,
+        };
+        let action = &stored.action;
+        // A job found again while its action is running: whoever ran it is gone, and its intent is
+        // journaled but not what came of it.
+        let interrupted = action.state == ActionState::Running && !fresh;
+        if !matches!(action.state, ActionState::Scheduled | ActionState::Running) {
+            return self.0.store.finish(job.claim.clone()).await;
+        }
+        if self.is_paused() && !interrupted {
+            return self.0.store.postpone(job.claim.clone(), self.now()).await;
+        }
+        let Some(connection) = self.connection(&action.connection) else {
+            let note = format!("Connection {} is no longer configured.", action.connection);
+            return Step::of_job(self, stored, &job.claim)
+                .failed(note, Value::Null)
+                .commit()
+                .await
+                .map(drop);
+        };
+        let effect = action.action.effect();
+        let settle = connection
+            .connected
+            .facts(effect)
+            .map(|facts| facts.settle)
+            .unwrap_or_default();
+        match effect {
+            Effect::Set { .. } => match connection.connected.control(effect).cloned() {
+                Some(control) => {
+                    Set {
+                        engine: self,
+                        job,
+                        control: &*control,
+                        settle,
+                        interrupted,
+                    }
+                    .run(stored)
+                    .await
+                }
+                None => self.unsupported(job, stored).await,
+            },
+            Effect::Once(_) => match connection.connected.perform(effect).cloned() {
+                Some(perform) => self.act_once(job, stored, &*perform, interrupted).await,
+                None => self.unsupported(job, stored).await,
+            },
+        }
+    }
+
+    async fn unsupported(&self, job: &Job, stored: Stored) -> Result<()> {
+        let note = format!(
+            "Connection {} cannot {}.",
+            stored.action.connection,
+            stored.action.action.phrase()
+        );
+        Step::of_job(self, stored, &job.claim)
+            .failed(note, Value::Null)
+            .commit()
+            .await
+            .map(drop)
+    }
+
+    /// Asks policy again, with what is known now. `None`: go on. Otherwise the action has been put
+    /// where the stricter answer belongs and the job is finished.
+    pub(crate) async fn decide_again(
+        &self,
+        job: &Job,
+        mut stored: Stored,
+    ) -> Result<Option<Stored>> {
+        let rules = self.rules();
+        let action = &mut stored.action;
+        let approved = action.clocks.approved.is_some();
+        let decision = plan::decide(
+            &rules,
+            action.action,
+            &action.target,
+            &action.asset,
+            &action.basis,
+        );
+        let opted_in = rules.guardrails.opted_in(action.action);
+        let go = opted_in
+            && match decision.outcome {
+                Outcome::Auto => true,
+                Outcome::Ask => approved,
+                Outcome::Never | Outcome::Manual => false,
+            };
+        if go {
+            return Ok(Some(stored));
+        }
+        let outcome = decision.outcome;
+        action.decision = decision.clone();
+        let evidence = json!({ "decision": decision });
+        let step = Step::of_job(self, stored, &job.claim).cause(Cause::Policy);
+        let step = if !opted_in {
+            step.to(
+                ActionState::Shadowed,
+                "The organization opted out while this waited; it is not done.",
+                evidence,
+            )
+            .tell(NoticeKind::Proposed)
+        } else if outcome == Outcome::Ask {
+            let due = quell_connector::call::later(step.at(), self.0.settings.approval_deadline);
+            step.to(
+                ActionState::AwaitingApproval,
+                "What is known now needs a person's yes; nothing was done yet.",
+                evidence,
+            )
+            .then(JobKind::Expire, due)
+            .tell(NoticeKind::ApprovalNeeded)
+        } else {
+            step.to(
+                ActionState::Denied,
+                "Policy now says never; nothing was done.",
+                evidence,
+            )
+            .tell(NoticeKind::Decided)
+        };
+        step.commit().await?;
+        Ok(None)
+    }
+
+    /// A vendor call of a step failed before anything changed: tries again later, or gives up.
+    pub(crate) async fn not_applied(
+        &self,
+        job: &Job,
+        stored: Stored,
+        error: &VendorError,
+    ) -> Result<()> {
+        let evidence = vendor_evidence(error);
+        if error.kind.passes() && job.attempts < pace::ATTEMPTS {
+            let due = quell_connector::call::later(
+                self.now(),
+                pace::again(job.attempts, error.retry_after),
+            );
+            if stored.action.state == ActionState::Scheduled {
+                return self.0.store.postpone(job.claim.clone(), due).await;
+            }
+            let note = format!("The vendor could not be reached; trying again. {error}");
+            let step = Step::of_job(self, stored, &job.claim).keep();
+            step.to(ActionState::Scheduled, note, evidence)
+                .commit()
+                .await?;
+            return self.0.store.postpone(job.claim.clone(), due).await;
+        }
+        let note = explain(error);
+        let mut stored = stored;
+        if stored.action.state == ActionState::Scheduled {
+            // The table of states has no way from scheduled to failed: an attempt was made.
+            stored = Step::of_job(self, stored, &job.claim)
+                .keep()
+                .to(ActionState::Running, "Tried.", Value::Null)
+                .commit()
+                .await?;
+        }
+        Step::of_job(self, stored, &job.claim)
+            .failed(note, evidence)
+            .commit()
+            .await
+            .map(drop)
+    }
+}
+
+/// Setting a property.
+struct Set<'a> {
+    engine: &'a Engine,
+    job: &'a Job,
+    control: &'a dyn AnyControl,
+    settle: std::time::Duration,
+    interrupted: bool,
+}
+
+impl Set<'_> {
+    async fn run(&self, mut stored: Stored) -> Result<()> {
+        let (engine, job) = (self.engine, self.job);
+        let Some(want) = stored.action.action.wanted() else {
+            return engine.unsupported(job, stored).await;
+        };
+        let cx = engine.call(&job.subject);
+        let observed = match self.control.read(&cx, &stored.action.target).await {
+            Ok(observed) => observed,
+            Err(error) => return engine.not_applied(job, stored, &error).await,
+        };
+        stored.action.asset = stored.action.asset.with(&observed.asset);
+        let prior = match observed.reading {
+            Reading::Settled(value) if value == want => return self.already(stored, &want).await,
+            Reading::Moving { to } if to == want => return self.on_its_way(stored, &want).await,
+            Reading::Settled(value) => Some(value),
+            Reading::Moving { .. } | Reading::Unreadable => None,
+        };
+        let Some(mut stored) = engine.decide_again(job, stored).await? else {
+            return Ok(());
+        };
+        if engine.is_paused() {
+            let due = engine.now();
+            if stored.action.state == ActionState::Running {
+                let step = Step::of_job(engine, stored, &job.claim).keep();
+                step.to(
+                    ActionState::Scheduled,
+                    "Automation was paused.",
+                    Value::Null,
+                )
+                .commit()
+                .await?;
+            }
+            return engine.0.store.postpone(job.claim.clone(), due).await;
+        }
+        stored.action.prior.clone_from(&prior);
+        if stored.action.state == ActionState::Scheduled {
+            let note = format!("About to set {} to {want}.", stored.action.action.slot());
+            let step = Step::of_job(engine, stored, &job.claim).keep();
+            stored = step
+                .to(ActionState::Running, note, json!({ "before": prior }))
+                .commit()
+                .await?;
+        }
+        stored.action.clocks.executed = Some(engine.now());
+        match self.control.write(&cx, &stored.action.target, &want).await {
+            Ok(receipt) => {
+                // The vendor found nothing to change, although we read another value: somebody was
+                // faster.
+                let by = if receipt.unchanged {
+                    EffectBy::Other
+                } else {
+                    EffectBy::Quell
+                };
+                stored.action.receipt = serde_json::to_value(&receipt).ok();
+                self.look(&cx, stored, &want, by).await
+            }
+            Err(error) if error.kind == Kind::MaybeApplied => {
+                stored.action.receipt = Some(vendor_evidence(&error));
+                self.look(&cx, stored, &want, EffectBy::Quell).await
+            }
+            Err(error) => engine.not_applied(job, stored, &error).await,
+        }
+    }
+
+    /// Reads back at once; what is not there yet is left to a `settle` job.
+    async fn look(
+        &self,
+        cx: &quell_connector::Call,
+        mut stored: Stored,
+        want: &Setting,
+        by: EffectBy,
+    ) -> Result<()> {
+        let evidence = json!({ "before": stored.action.prior, "receipt": stored.action.receipt });
+        stored.action.effect_by = by;
+        match self.control.read(cx, &stored.action.target).await {
+            Ok(Observed {
+                reading: Reading::Settled(value),
+                ..
+            }) if value == *want => {
+                let evidence = json!({
+                    "before": stored.action.prior, "receipt": stored.action.receipt, "after": value
+                });
+                let note = format!(
+                    "{}, confirmed by reading it back.",
+                    became(&stored.action, want)
+                );
+                Step::of_job(self.engine, stored, &self.job.claim)
+                    .completed(by, note, evidence)
+                    .commit()
+                    .await
+                    .map(drop)
+            }
+            _ => {
+                self.wait(
+                    stored,
+                    "The vendor was asked; waiting until the effect shows.",
+                    evidence,
+                )
+                .await
+            }
+        }
+    }
+
+    async fn wait(&self, stored: Stored, note: &str, evidence: Value) -> Result<()> {
+        let step = Step::of_job(self.engine, stored, &self.job.claim);
+        let due =
+            quell_connector::call::later(step.at(), pace::next_read(1, false).min(self.settle));
+        step.to(ActionState::Verifying, note, evidence)
+            .then(JobKind::Settle, due)
+            .commit()
+            .await
+            .map(drop)
+    }
+
+    /// The effect was there before this attempt wrote anything.
+    async fn already(&self, stored: Stored, want: &Setting) -> Result<()> {
+        let (by, note) = self.whose(&stored.action, want);
+        let stored = self.started(stored).await?;
+        let evidence = json!({ "after": want });
+        Step::of_job(self.engine, stored, &self.job.claim)
+            .completed(by, note, evidence)
+            .commit()
+            .await
+            .map(drop)
+    }
+
+    async fn on_its_way(&self, stored: Stored, want: &Setting) -> Result<()> {
+        let (by, note) = self.whose(&stored.action, want);
+        let mut stored = self.started(stored).await?;
+        stored.action.effect_by = by;
+        self.wait(stored, &note, json!({ "moving_to": want })).await
+    }
+
+    /// An action leaves the queue through `running`, whatever it then finds.
+    async fn started(&self, stored: Stored) -> Result<Stored> {
+        if stored.action.state == ActionState::Running {
+            return Ok(stored);
+        }
+        let step = Step::of_job(self.engine, stored, &self.job.claim).keep();
+        step.to(
+            ActionState::Running,
+            "Looked at the vendor's present state.",
+            Value::Null,
+        )
+        .commit()
+        .await
+    }
+
+    /// Who brought about what was found. After an interruption the journal may show our intent and
+    /// the value before it; then nobody but Quell is likely, but only that journal entry proves it.
+    fn whose(&self, action: &Action, want: &Setting) -> (EffectBy, String) {
+        match (self.interrupted, &action.prior) {
+            (false, _) => (
+                EffectBy::Other,
+                format!("Already in place: {}.", became(action, want)),
+            ),
+            (true, Some(prior)) if prior != want => (
+                EffectBy::Quell,
+                format!(
+                    "{}, found in place after an interruption.",
+                    became(action, want)
+                ),
+            ),
+            (true, _) => (
+                EffectBy::Unclear,
+                format!(
+                    "{}, found in place after an interruption; who did it cannot be told.",
+                    became(action, want)
+                ),
+            ),
+        }
+    }
+}
+
+/// "WS-042 is contained".
+pub(crate) fn became(action: &Action, value: &Setting) -> String {
+    format!("{} is {value}", action.target)
+}
+
+/// What the journal keeps of a failed vendor call.
+pub(crate) fn vendor_evidence(error: &VendorError) -> Value {
+    json!({
+        "error": error.kind.as_str(),
+        "operation": error.operation,
+        "detail": error.detail,
+        "vendor_code": error.vendor_code,
+        "vendor_request": error.request_id,
+    })
+}
+
+/// One sentence about a failed vendor call and what it means.
+pub(crate) fn explain(error: &VendorError) -> String {
+    let meaning = match error.kind {
+        Kind::ConfigInvalid => "The connection's configuration does not work",
+        Kind::AuthRejected => "The vendor does not accept Quell's credentials",
+        Kind::PermissionMissing => "Quell's credentials lack a permission",
+        Kind::TargetNotFound => "The vendor does not know the target",
+        Kind::TargetAmbiguous => "Several things answer to the target's name",
+        Kind::Unsupported => "This cannot be done to this target",
+        Kind::VendorRejected => "The vendor refused",
+        Kind::RateLimited | Kind::VendorUnavailable | Kind::DeadlineExceeded => {
+            "The vendor could not be reached in time"
+        }
+        Kind::MaybeApplied => "The vendor may or may not have done it",
+        Kind::ReplyUnreadable => "The vendor's answer could not be understood",
+    };
+    format!("{meaning}: {error}.")
+}

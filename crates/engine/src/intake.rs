@@ -1,0 +1,327 @@
+//! Intake: from a body to durable alerts, incidents, decisions and intents.
+
+use jiff::Timestamp;
+use quell_connector::DocumentError;
+use quell_model::{
+    Action, ActionId, ActionState, Alert, AlertId, Cause, Clocks, ConnectionId, Decision, Effect,
+    EffectBy, IncidentId, NoticeKind, Outcome, Transition,
+};
+use quell_store::{Claim, Freshness, Ingest, Job, JobKind, NewJob, Placed, Proposed, Stored};
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::info;
+
+use crate::engine::{Connection, Engine};
+use crate::plan::{self, Planned};
+use crate::rules::Rules;
+use crate::{pace, tell, worker};
+
+/// Why a body was not taken. Nothing of it was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// There is no such connection.
+    #[error("there is no connection `{0}`")]
+    UnknownConnection(ConnectionId),
+    /// The connection's connector reads no alerts.
+    #[error("connection `{0}` is not a source of alerts")]
+    NotASource(ConnectionId),
+    /// A document cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// An alert belongs to another customer of the vendor.
+    #[error("{path}: the alert belongs to another customer than connection `{connection}` is for")]
+    ForeignTenant {
+        /// Where.
+        path: String,
+        /// The connection it was sent to.
+        connection: ConnectionId,
+    },
+    /// The store failed.
+    #[error("the alert could not be stored")]
+    Store(#[from] quell_store::Error),
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, Default)]
+pub struct Accepted {
+    /// One entry per document, in order.
+    pub alerts: Vec<Taken>,
+}
+
+/// What became of one document.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The alert's id.
+    pub id: AlertId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// Whether it was known.
+    pub freshness: Freshness,
+    /// The actions that were placed or joined.
+    pub actions: Vec<ActionId>,
+}
+
+impl Engine {
+    /// Takes in what `connection` sent. When this answers, everything is durable; what may run by
+    /// itself is already on its way.
+    ///
+    /// # Errors
+    /// Then nothing was taken in, but for documents before the one the store failed on.
+    pub async fn accept(
+        &self,
+        connection: &ConnectionId,
+        body: &str,
+    ) -> Result<Accepted, IntakeError> {
+        let received = self.now();
+        let source = self
+            .connection(connection)
+            .ok_or_else(|| IntakeError::UnknownConnection(connection.clone()))?;
+        let connected = &source.connected;
+        let normalise = connected
+            .normalise
+            .ok_or_else(|| IntakeError::NotASource(connection.clone()))?;
+        let documents = plan::documents(body, connected.envelope, normalise)?;
+        if let Some(tenant) = &source.tenant {
+            for (alert, document) in &documents {
+                if alert.tenant.as_ref() != Some(tenant) {
+                    let (path, connection) = (document.path.clone(), connection.clone());
+                    return Err(IntakeError::ForeignTenant { path, connection });
+                }
+            }
+        }
+        let rules = self.rules();
+        let mut accepted = Accepted::default();
+        for (alert, document) in documents {
+            let raw = document.json.get().to_owned();
+            accepted
+                .alerts
+                .push(self.take(source, &rules, alert, raw, received).await?);
+        }
+        Ok(accepted)
+    }
+
+    /// Takes one alert in.
+    async fn take(
+        &self,
+        source: &Connection,
+        rules: &Rules,
+        alert: Alert,
+        raw: String,
+        received: Timestamp,
+    ) -> Result<Taken, IntakeError> {
+        let connected = &source.connected;
+        let plan = plan::plan(rules, &alert, |effect| connected.facts(effect).is_some());
+        let id = AlertId::new(self.0.ids.uuid());
+        let incident = IncidentId::new(self.0.ids.uuid());
+        let mut proposed = Vec::with_capacity(plan.actions.len());
+        let mut mine = Vec::with_capacity(plan.actions.len());
+        for planned in plan.actions {
+            let (entry, claim) =
+                self.propose(&connected.id, &alert, id, incident, planned, received);
+            mine.push((entry.transitions.clone(), claim));
+            proposed.push(entry);
+        }
+        let severity = alert.severity.as_str();
+        let ingested = self
+            .0
+            .store
+            .ingest(Ingest {
+                id,
+                incident,
+                organization: self.organization().clone(),
+                connection: connected.id.clone(),
+                alert,
+                raw,
+                received,
+                window: self.0.settings.incident_window,
+                proposed,
+            })
+            .await?;
+        let freshness = match ingested.freshness {
+            Freshness::New => "new",
+            Freshness::Updated => "updated",
+            Freshness::Duplicate => "duplicate",
+        };
+        metrics::counter!("quell_alerts_total", "connection" => connected.id.to_string(), "freshness" => freshness)
+            .increment(1);
+        info!(alert.id = %ingested.id, incident.id = %ingested.incident, connection = %connected.id, severity, freshness, "alert taken in");
+        let mut actions = Vec::new();
+        for (placed, (transitions, claim)) in ingested.placed.into_iter().zip(mine) {
+            match placed {
+                Placed::New { action, wait } => {
+                    actions.push(action.id);
+                    self.announce(&action, &transitions);
+                    match claim.filter(|_| !wait) {
+                        Some((claim, permit)) => self.go_on(*action, claim, permit),
+                        None => self.0.nudge.notify_one(),
+                    }
+                }
+                Placed::Joined(action) => actions.push(action),
+                Placed::Promoted(action) => {
+                    actions.push(action);
+                    self.0.nudge.notify_one();
+                }
+                Placed::Known => {}
+            }
+        }
+        Ok(Taken {
+            id: ingested.id,
+            incident: ingested.incident,
+            freshness: ingested.freshness,
+            actions,
+        })
+    }
+
+    /// Executes a just placed action that is this worker's already.
+    fn go_on(&self, action: Action, claim: Claim, permit: OwnedSemaphorePermit) {
+        let job = Job {
+            kind: JobKind::Act,
+            subject: action.id.to_string(),
+            attempts: 1,
+            claim,
+        };
+        worker::spawn(self, job, Some(Stored { action, version: 1 }), permit);
+    }
+
+    /// A planned action as it is to be stored, and the claim on its execution if this worker goes
+    /// on with it at once.
+    fn propose(
+        &self,
+        connection: &ConnectionId,
+        alert: &Alert,
+        alert_id: AlertId,
+        incident: IncidentId,
+        planned: Planned,
+        received: Timestamp,
+    ) -> (Proposed, Option<(Claim, OwnedSemaphorePermit)>) {
+        let now = self.now();
+        let id = ActionId::new(self.0.ids.uuid());
+        let state = first_state(&planned.decision, planned.shadow);
+        let note = first_note(&planned, state);
+        let target = planned
+            .target
+            .key()
+            .unwrap_or_else(|| format!("unidentified:{}", planned.target));
+        let mut action = Action {
+            id,
+            organization: self.organization().clone(),
+            incident,
+            alert: alert_id,
+            connection: connection.clone(),
+            action: planned.action,
+            target: planned.target,
+            asset: planned.asset,
+            playbook: planned.playbook,
+            state,
+            decision: planned.decision,
+            basis: plan::basis(alert),
+            prior: None,
+            effect_by: EffectBy::Nobody,
+            receipt: None,
+            clocks: Clocks {
+                detected: Some(alert.time),
+                received: Some(received),
+                decided: Some(now),
+                ..Clocks::default()
+            },
+            note: note.clone(),
+        };
+        let row = |from, to, note: String| Transition {
+            at: now,
+            from: Some(from),
+            to,
+            cause: Cause::Policy,
+            note,
+            evidence: serde_json::Value::Null,
+        };
+        let mut transitions = vec![Transition {
+            evidence: json!({ "decision": action.decision, "shadow": planned.shadow }),
+            ..row(ActionState::Proposed, state, note)
+        }];
+        let kind = match state {
+            ActionState::AwaitingApproval => NoticeKind::ApprovalNeeded,
+            ActionState::Scheduled => NoticeKind::Decided,
+            _ => NoticeKind::Proposed,
+        };
+        let messages = tell::messages(self, &action, kind, now)
+            .into_iter()
+            // The incident may turn out to be an older one; the store fills it in.
+            .map(|mut message| {
+                if message.thread == incident.to_string() {
+                    message.thread = String::new();
+                }
+                message
+            })
+            .collect();
+        let mut claimed = None;
+        let mut jobs = Vec::new();
+        match state {
+            ActionState::AwaitingApproval => {
+                let due = quell_connector::call::later(now, self.0.settings.approval_deadline);
+                jobs.push(NewJob::at(JobKind::Expire, id, due));
+            }
+            ActionState::Scheduled => {
+                let mut job = NewJob::at(JobKind::Act, id, now);
+                // One worker is free: it goes on without another trip through the queue. For a
+                // property the intent goes into the same commit, so that the call leaves after one
+                // flush; a one-shot's intent is written just before the call, because an intent
+                // without a receipt means for it that nobody knows.
+                if !self.is_paused()
+                    && let Ok(permit) = self.0.slots.clone().try_acquire_owned()
+                {
+                    let until = quell_connector::call::later(now, pace::LEASE);
+                    let claim = Claim::new(self.0.node, JobKind::Act.key(&id.to_string()), until);
+                    job.claim = Some(claim.clone());
+                    claimed = Some((claim, permit));
+                    if let Effect::Set { property, to } = action.action.effect() {
+                        let note = format!("About to set {} to {to}.", property.as_str());
+                        let intent =
+                            row(ActionState::Scheduled, ActionState::Running, note.clone());
+                        transitions.push(Transition {
+                            cause: Cause::Engine,
+                            ..intent
+                        });
+                        action.state = ActionState::Running;
+                        action.note = note;
+                    }
+                }
+                jobs.push(job);
+            }
+            _ => {}
+        }
+        (
+            Proposed {
+                action,
+                target,
+                transitions,
+                jobs,
+                messages,
+            },
+            claimed,
+        )
+    }
+}
+
+/// The state a decision puts a new action in.
+pub(crate) const fn first_state(decision: &Decision, shadow: bool) -> ActionState {
+    match decision.outcome {
+        Outcome::Never => ActionState::Denied,
+        Outcome::Manual => ActionState::Manual,
+        Outcome::Auto | Outcome::Ask if shadow => ActionState::Shadowed,
+        Outcome::Auto => ActionState::Scheduled,
+        Outcome::Ask => ActionState::AwaitingApproval,
+    }
+}
+
+fn first_note(planned: &Planned, state: ActionState) -> String {
+    match state {
+        ActionState::Shadowed => format!(
+            "Shadow mode: {} is not opted in, so this is recorded and not done.",
+            planned.action.as_str()
+        ),
+        ActionState::Denied => "Policy says never.".to_owned(),
+        ActionState::Manual => "Quell cannot do this; it is for a person.".to_owned(),
+        ActionState::AwaitingApproval => "Waits for a person's yes or no.".to_owned(),
+        _ => "Policy lets it run by itself.".to_owned(),
+    }
+}

@@ -1,0 +1,150 @@
+//! One-shots: done at most once, never again when in doubt.
+
+use quell_connector::{AnyPerform, Kind, Progress, Receipt};
+use quell_model::{ActionState, EffectBy, NoticeKind};
+use quell_store::{Job, JobKind, Result, Stored};
+use serde_json::{Value, json};
+
+use crate::engine::Engine;
+use crate::execute::vendor_evidence;
+use crate::pace;
+use crate::step::Step;
+
+impl Engine {
+    pub(crate) async fn act_once(
+        &self,
+        job: &Job,
+        stored: Stored,
+        perform: &dyn AnyPerform,
+        interrupted: bool,
+    ) -> Result<()> {
+        if let Some(receipt) = receipt(&stored) {
+            return self.follow(job, stored, perform, &receipt).await;
+        }
+        if interrupted {
+            // INVARIANT: an intent without a receipt is never fired again; a person looks.
+            return self
+                .lost(
+                    job,
+                    stored,
+                    "The process ended before the vendor's answer was recorded.",
+                )
+                .await;
+        }
+        let Some(stored) = self.decide_again(job, stored).await? else {
+            return Ok(());
+        };
+        if self.is_paused() {
+            return self.0.store.postpone(job.claim.clone(), self.now()).await;
+        }
+        let note = format!("About to {}.", stored.action.action.phrase());
+        let mut step = Step::of_job(self, stored, &job.claim).keep();
+        let at = step.at();
+        step.action().clocks.executed = Some(at);
+        let mut stored = step
+            .to(ActionState::Running, note, Value::Null)
+            .commit()
+            .await?;
+        let cx = self.call(&job.subject);
+        match perform.perform(&cx, &stored.action.target).await {
+            Ok(receipt) => {
+                stored.action.receipt = serde_json::to_value(&receipt).ok();
+                stored.action.effect_by = if receipt.unchanged {
+                    EffectBy::Other
+                } else {
+                    EffectBy::Quell
+                };
+                let evidence = json!({ "receipt": stored.action.receipt });
+                let step = Step::of_job(self, stored, &job.claim);
+                let at = step.at();
+                // The receipt is all that is left after a crash, so it is durable before anything else.
+                let step = step.to(
+                    ActionState::Verifying,
+                    "The vendor was asked; waiting for the outcome.",
+                    evidence,
+                );
+                step.then(JobKind::Settle, at).commit().await.map(drop)
+            }
+            Err(error) if error.kind == Kind::MaybeApplied => {
+                stored.action.receipt = Some(json!({ "evidence": vendor_evidence(&error) }));
+                self.lost(job, stored, "The vendor's answer was lost.")
+                    .await
+            }
+            Err(error) => self.not_applied(job, stored, &error).await,
+        }
+    }
+
+    /// What became of a deed whose receipt we hold.
+    pub(crate) async fn follow(
+        &self,
+        job: &Job,
+        stored: Stored,
+        perform: &dyn AnyPerform,
+        receipt: &Receipt,
+    ) -> Result<()> {
+        let cx = self.call(&job.subject);
+        let waited = job.attempts >= pace::ATTEMPTS;
+        let progress = match perform.progress(&cx, &stored.action.target, receipt).await {
+            Ok(progress) => progress,
+            Err(error) if error.kind.passes() && !waited => {
+                let due = quell_connector::call::later(
+                    self.now(),
+                    pace::again(job.attempts, error.retry_after),
+                );
+                return self.0.store.postpone(job.claim.clone(), due).await;
+            }
+            Err(error) => {
+                let note = format!("The outcome cannot be read: {error}.");
+                return self.lost(job, stored, &note).await;
+            }
+        };
+        let evidence = json!({ "receipt": receipt.evidence });
+        let by = stored.action.effect_by;
+        let step = Step::of_job(self, stored, &job.claim);
+        let step = match progress {
+            Progress::Done { note } => step.completed(by, note, evidence),
+            Progress::AlreadySo { note } => step.completed(EffectBy::Other, note, evidence),
+            Progress::Unconfirmed { note } => step
+                .to(ActionState::Unverified, note, evidence)
+                .tell(NoticeKind::Completed),
+            Progress::Failed { note } => step.failed(note, evidence),
+            Progress::Pending if !waited => {
+                let due =
+                    quell_connector::call::later(self.now(), pace::next_read(job.attempts, false));
+                return self.0.store.postpone(job.claim.clone(), due).await;
+            }
+            Progress::Pending => {
+                let note = "The vendor accepted, and has not said for a long time what came of it.";
+                step.to(ActionState::Unverified, note, evidence)
+                    .tell(NoticeKind::Failed)
+            }
+            Progress::Lost => unknown(step, "Nobody can tell what came of it."),
+        };
+        step.commit().await.map(drop)
+    }
+
+    async fn lost(&self, job: &Job, stored: Stored, why: &str) -> Result<()> {
+        let from = stored.action.state;
+        let step = Step::of_job(self, stored, &job.claim);
+        let step = if from == ActionState::Verifying {
+            // The vendor accepted it; only its outcome is out of sight.
+            step.to(ActionState::Unverified, why, Value::Null)
+                .tell(NoticeKind::Failed)
+        } else {
+            unknown(step, why)
+        };
+        step.commit().await.map(drop)
+    }
+}
+
+fn unknown<'e>(step: Step<'e>, why: &str) -> Step<'e> {
+    let note =
+        format!("{why} It is not tried again by itself: please look, and then confirm or redo it.");
+    step.to(ActionState::Unknown, note, Value::Null)
+        .tell(NoticeKind::Failed)
+}
+
+/// The receipt an action holds.
+pub(crate) fn receipt(stored: &Stored) -> Option<Receipt> {
+    serde_json::from_value(stored.action.receipt.clone()?).ok()
+}

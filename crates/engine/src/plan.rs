@@ -1,0 +1,153 @@
+//! The plan for an alert: what is proposed, what is decided about it, and why. Pure, so that
+//! `quell plan` says precisely what the server would do.
+
+use quell_connector::DocumentError;
+use quell_connector::document::{self, Document};
+use quell_connector::vendor::Normalise;
+use quell_model::{
+    ActionType, Alert, AssetFacts, Basis, Decision, Effect, Entity, Outcome, Reason,
+};
+use quell_policy::{FileFacts, Question, Skipped};
+
+use crate::rules::Rules;
+
+/// What is to be done about an alert.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What is proposed, each decided.
+    pub actions: Vec<Planned>,
+    /// What is not even proposed, and why.
+    pub skipped: Vec<Skipped>,
+    /// Why nothing is proposed at all, when no playbook answers this kind of alert.
+    pub none: Option<Reason>,
+}
+
+/// One proposed and decided action.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What to do.
+    pub action: ActionType,
+    /// To what.
+    pub target: Entity,
+    /// What is known of the target.
+    pub asset: AssetFacts,
+    /// Playbook that proposes it.
+    pub playbook: String,
+    /// The decision.
+    pub decision: Decision,
+    /// It is decided and recorded, not done: the organization has not opted in.
+    pub shadow: bool,
+}
+
+/// Plans for an alert. `supports` says whether the alert's connection can do an effect.
+#[must_use]
+pub fn plan(rules: &Rules, alert: &Alert, supports: impl Fn(Effect) -> bool) -> Plan {
+    let proposed = rules.playbooks.propose(alert);
+    let basis = basis(alert);
+    let actions = proposed
+        .proposals
+        .into_iter()
+        .map(|proposal| {
+            let asset = asset(rules, alert, &proposal.target);
+            let decision = match proposal.gap {
+                Some(gap) => Decision {
+                    outcome: Outcome::Manual,
+                    reasons: vec![gap],
+                },
+                None if !supports(proposal.action.effect()) => Decision::because(
+                    Outcome::Manual,
+                    "action-not-supported",
+                    format!(
+                        "The {} connector cannot {}.",
+                        alert.source,
+                        proposal.action.phrase()
+                    ),
+                ),
+                None => decide(rules, proposal.action, &proposal.target, &asset, &basis),
+            };
+            let shadow = matches!(decision.outcome, Outcome::Auto | Outcome::Ask)
+                && !rules.guardrails.opted_in(proposal.action);
+            Planned {
+                action: proposal.action,
+                target: proposal.target,
+                asset,
+                playbook: proposal.playbook,
+                decision,
+                shadow,
+            }
+        })
+        .collect();
+    Plan {
+        actions,
+        skipped: proposed.skipped,
+        none: proposed.none,
+    }
+}
+
+/// What policy needs to know of an alert.
+#[must_use]
+pub(crate) fn basis(alert: &Alert) -> Basis {
+    Basis {
+        severity: alert.severity,
+        confidence: alert.confidence,
+        source: alert.source.clone(),
+        detection: alert.detection.clone(),
+    }
+}
+
+/// What is known of a target when an alert comes in: what the document says, and what the
+/// organization says.
+fn asset(rules: &Rules, alert: &Alert, target: &Entity) -> AssetFacts {
+    let mut facts = alert.asset.clone();
+    if let Entity::Host(host) = target {
+        facts = facts.with(&AssetFacts {
+            class: host.class,
+            ..AssetFacts::default()
+        });
+    }
+    // A file lies on the alert's host, and its document may not repeat the host's id.
+    for host in alert
+        .entities
+        .iter()
+        .filter(|entity| matches!(entity, Entity::Host(_)))
+    {
+        facts = facts.with(&rules.guardrails.asset(host));
+    }
+    facts.with(&rules.guardrails.asset(target))
+}
+
+/// Asks policy.
+pub(crate) fn decide(
+    rules: &Rules,
+    action: ActionType,
+    target: &Entity,
+    asset: &AssetFacts,
+    basis: &Basis,
+) -> Decision {
+    rules.policy.decide(&Question {
+        action,
+        target,
+        asset,
+        basis,
+        file: FileFacts::default(),
+        lists: &rules.guardrails.lists(target),
+        settings: &rules.guardrails.settings,
+    })
+}
+
+/// Reads the alert documents in `body`, all or none.
+///
+/// # Errors
+/// With the place at fault.
+pub fn documents<'a>(
+    body: &'a str,
+    envelope: &[&str],
+    normalise: Normalise,
+) -> Result<Vec<(Alert, Document<'a>)>, DocumentError> {
+    let mut read = Vec::new();
+    for document in document::split(body, envelope)? {
+        let alert = normalise(document.json).map_err(|error| error.inside(&document.path))?;
+        read.push((alert, document));
+    }
+    Ok(read)
+}

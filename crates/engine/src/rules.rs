@@ -1,0 +1,277 @@
+//! The rules in force: playbooks, policy and the organization's guardrails, replaced as a whole.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
+use quell_policy::{Playbooks, Policy, list};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything a decision depends on besides the alert.
+pub struct Rules {
+    /// Which actions make sense.
+    pub playbooks: Playbooks,
+    /// Which of them may run.
+    pub policy: Policy,
+    /// What the organization turned on and protects.
+    pub guardrails: Guardrails,
+}
+
+/// Who allowed Quell to do an action type by itself, and when. Without it: shadow mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OptIn {
+    /// The person who decided it.
+    pub by: String,
+    /// When (RFC 3339).
+    pub at: Timestamp,
+}
+
+/// What the organization says of some of its machines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AssetRule {
+    /// Host names or device ids; `*` at the start or the end stands for any text (`dc-*`).
+    pub hosts: Vec<String>,
+    /// What they are.
+    pub class: AssetClass,
+    /// Whether the organization would miss them.
+    pub critical: bool,
+    /// Labels policy knows: `non-essential`, `break-glass`, `red-team`, or your own.
+    pub labels: BTreeSet<String>,
+    /// Who answers for them.
+    pub owner: Option<String>,
+}
+
+/// How strongly a list protects what is on it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// Never by itself.
+    Ask,
+    /// Nobody through Quell.
+    Never,
+}
+
+/// One protected thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListEntry {
+    /// A host name or device id, file hash, account, domain, address or sender. Case does not matter.
+    pub value: String,
+    /// How strongly it is protected.
+    pub strength: Strength,
+    /// Why, for the person who finds it in the way.
+    pub reason: String,
+}
+
+/// What the organization turned on and protects.
+#[derive(Debug, Clone, Default)]
+pub struct Guardrails {
+    /// Action types Quell may do; all others are decided and recorded only.
+    pub opted_in: BTreeMap<ActionType, OptIn>,
+    /// Numbers policy compares with.
+    pub settings: quell_policy::Settings,
+    assets: Vec<AssetRule>,
+    lists: HashMap<String, Strength>,
+}
+
+impl Guardrails {
+    /// Guardrails from their parts.
+    #[must_use]
+    pub fn new(
+        opted_in: BTreeMap<ActionType, OptIn>,
+        settings: quell_policy::Settings,
+        assets: Vec<AssetRule>,
+        entries: &[ListEntry],
+    ) -> Self {
+        let mut lists = HashMap::new();
+        for entry in entries {
+            let strength = lists
+                .entry(entry.value.to_lowercase())
+                .or_insert(entry.strength);
+            *strength = (*strength).max(entry.strength);
+        }
+        Self {
+            opted_in,
+            settings,
+            assets,
+            lists,
+        }
+    }
+
+    /// Whether Quell may do this action type at all.
+    #[must_use]
+    pub fn opted_in(&self, action: ActionType) -> bool {
+        // Who may contain may release: an undo must never wait for paperwork.
+        self.opted_in.contains_key(&action)
+            || self
+                .opted_in
+                .keys()
+                .any(|done| done.revert() == Some(action))
+    }
+
+    /// What the configuration says of the machine a target is or is on.
+    #[must_use]
+    pub fn asset(&self, target: &Entity) -> AssetFacts {
+        let names: [Option<&str>; 2] = match target {
+            Entity::Host(host) => [host.id.as_deref(), host.name.as_deref()],
+            Entity::Process(process) => [process.host_id.as_deref(), process.host_name.as_deref()],
+            Entity::File(file) => [file.host_id.as_deref(), None],
+            _ => [None, None],
+        };
+        self.assets
+            .iter()
+            .fold(AssetFacts::default(), |facts, rule| {
+                let applies = names
+                    .iter()
+                    .flatten()
+                    .any(|name| rule.hosts.iter().any(|pattern| matches(pattern, name)));
+                if !applies {
+                    return facts;
+                }
+                facts.with(&AssetFacts {
+                    class: rule.class,
+                    critical: rule.critical,
+                    labels: rule.labels.clone(),
+                    owner: rule.owner.clone(),
+                })
+            })
+    }
+
+    /// The lists a target is on.
+    #[must_use]
+    pub fn lists(&self, target: &Entity) -> Vec<&'static str> {
+        let strongest = names(target)
+            .into_iter()
+            .flatten()
+            .filter_map(|name| self.lists.get(&name.to_lowercase()))
+            .max();
+        match strongest {
+            None => Vec::new(),
+            Some(Strength::Ask) => vec![list::ASK],
+            Some(Strength::Never) => vec![list::NEVER],
+        }
+    }
+}
+
+/// Everything a target could be listed as.
+fn names(target: &Entity) -> Vec<Option<&str>> {
+    match target {
+        Entity::Host(host) => vec![host.id.as_deref(), host.name.as_deref()],
+        // A process is protected with its host, its name and its file.
+        Entity::Process(process) => vec![
+            process.host_id.as_deref(),
+            process.host_name.as_deref(),
+            process.name.as_deref(),
+            process.sha256.as_deref(),
+        ],
+        Entity::File(file) => {
+            vec![
+                file.sha256.as_deref(),
+                file.md5.as_deref(),
+                file.sha1.as_deref(),
+                file.name.as_deref(),
+            ]
+        }
+        Entity::Account(account) => {
+            vec![
+                account.id.as_deref(),
+                account.principal.as_deref(),
+                account.name.as_deref(),
+            ]
+        }
+        Entity::EmailMessage(message) => {
+            vec![message.message_id.as_deref(), message.sender.as_deref()]
+        }
+        Entity::NetworkIndicator(indicator) => vec![Some(indicator.value.as_str())],
+        Entity::Sender(sender) => vec![Some(sender.value.as_str())],
+        Entity::CloudInstance(instance) => vec![instance.id.as_deref()],
+        Entity::AccessKey(key) => vec![key.id.as_deref(), key.user.as_deref()],
+        Entity::InboxRule(rule) => vec![rule.mailbox.as_deref(), rule.id.as_deref()],
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(inner), Some(_)) => name.contains(inner.trim_end_matches('*')),
+        (Some(end), None) => name.ends_with(end),
+        (None, Some(start)) => name.starts_with(start),
+        (None, None) => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quell_model::entity::Host;
+
+    use super::*;
+
+    fn host(name: &str) -> Entity {
+        Host {
+            id: Some("d1".into()),
+            name: Some(name.into()),
+            ..Host::default()
+        }
+        .into()
+    }
+
+    #[test]
+    fn asset_rules_find_hosts_by_id_name_and_pattern_whatever_the_case() {
+        let rule = |hosts: &str| AssetRule {
+            hosts: vec![hosts.into()],
+            critical: true,
+            ..AssetRule::default()
+        };
+        for pattern in ["d1", "DC-01", "dc-*", "*-01", "*c-0*"] {
+            let guardrails = Guardrails::new(
+                BTreeMap::new(),
+                quell_policy::Settings::default(),
+                vec![rule(pattern)],
+                &[],
+            );
+            assert!(guardrails.asset(&host("Dc-01")).critical, "{pattern}");
+            assert!(
+                !guardrails.asset(&host("x")).critical || pattern == "d1",
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_stronger_of_two_entries_holds_in_whatever_order_they_are_written() {
+        let entry = |strength| ListEntry {
+            value: "WS-1".into(),
+            strength,
+            reason: String::new(),
+        };
+        for entries in [
+            [entry(Strength::Never), entry(Strength::Ask)],
+            [entry(Strength::Ask), entry(Strength::Never)],
+        ] {
+            let guardrails = Guardrails::new(
+                BTreeMap::new(),
+                quell_policy::Settings::default(),
+                Vec::new(),
+                &entries,
+            );
+            assert_eq!(guardrails.lists(&host("ws-1")), [list::NEVER]);
+        }
+    }
+
+    #[test]
+    fn whoever_may_contain_may_release() {
+        let opt_in = OptIn {
+            by: "ana".into(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let opted = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
+        let guardrails = Guardrails::new(opted, quell_policy::Settings::default(), Vec::new(), &[]);
+        assert!(guardrails.opted_in(ActionType::ReleaseHost));
+        assert!(!guardrails.opted_in(ActionType::BlockHash));
+    }
+}
