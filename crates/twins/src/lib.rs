@@ -1,0 +1,46 @@
+//! Stateful stand-ins for the vendors that Quell acts through, served over real HTTP.
+//!
+//! A twin keeps state (hosts, alerts, indicators, sessions), moves through it at the vendor's own pace, and answers
+//! with the vendor's own shapes, so that a connector, a test or the vendor's published SDK cannot tell it from the real
+//! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
+//! sides would repeat one misunderstanding.
+//!
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`slack`] is Slack. What they share is here: a [`clock`] that tests
+//! move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
+
+pub mod clock;
+pub mod crowdstrike;
+pub mod faults;
+pub mod requests;
+pub mod slack;
+
+mod http;
+mod ids;
+mod sync;
+
+pub use clock::{Clock, Pace};
+pub use faults::{Fault, FaultRule};
+pub use requests::RequestRecord;
+
+/// Why a twin could not be started or told something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address could not be bound.
+    #[error("listen on `{address}`")]
+    Listen {
+        /// The address that was asked for.
+        address: std::net::SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// No host has this agent id.
+    #[error("no host with agent id `{0}`")]
+    UnknownHost(String),
+    /// A raw alert document lacks a member without which the vendor's API could not serve it.
+    #[error("alert document without `{0}`")]
+    IncompleteAlert(&'static str),
+    /// The clock cannot show this instant (nanoseconds since 1970 must fit 64 bits).
+    #[error("time `{0}` is out of range")]
+    TimeOutOfRange(jiff::Timestamp),
+}

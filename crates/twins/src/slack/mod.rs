@@ -1,0 +1,341 @@
+//! A twin of Slack, as far as an app that posts messages sees it: `auth.test` and `chat.postMessage` with tokens,
+//! scopes, channel membership, Block Kit limits and the per-channel rate limit.
+//!
+//! Facts come from Slack's published API description (`slackapi/slack-api-specs`), the models of its Python SDK
+//! (`slack_sdk`), and replies quoted in public issue reports. As at the vendor, a refused call is HTTP 200 with
+//! `"ok": false`; only the rate limit has a status of its own.
+
+mod blocks;
+mod calls;
+mod control;
+mod message;
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use message::Message;
+pub use service::Endpoint;
+
+use crate::Error;
+use crate::clock::{Clock, Pace};
+use crate::faults::{Fault, FaultBook, FaultRule};
+use crate::http::{Server, serve};
+use crate::ids::Ids;
+use crate::requests::{RequestLog, RequestRecord};
+use crate::sync::lock;
+
+/// The bot token that [`Config::default`] knows.
+pub const TOKEN: &str = "xoxb-twin-0000-token";
+
+/// Whether a token still works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenState {
+    /// It works.
+    #[default]
+    Active,
+    /// It was revoked: `token_revoked`.
+    Revoked,
+    /// It ran out: `token_expired`.
+    Expired,
+    /// Its user or workspace was deactivated: `account_inactive`.
+    Inactive,
+}
+
+/// An installed app, known by its bot token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// The bot token.
+    pub token: String,
+    /// The bot's user name.
+    #[serde(default = "bot_name")]
+    pub user: String,
+    /// Scopes granted at installation.
+    pub scopes: Vec<String>,
+    /// Whether the token still works.
+    #[serde(default)]
+    pub state: TokenState,
+}
+
+fn bot_name() -> String {
+    "quell".into()
+}
+
+impl App {
+    /// An app whose token works and has these scopes.
+    pub fn new(token: &str, scopes: &[&str]) -> Self {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        Self {
+            token: token.to_owned(),
+            user: bot_name(),
+            scopes,
+            state: TokenState::Active,
+        }
+    }
+}
+
+/// A channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// Its id (`C…`).
+    pub id: String,
+    /// Its name, without `#`.
+    pub name: String,
+    /// Whether it is private; a private channel is invisible to who is not in it.
+    #[serde(default)]
+    pub private: bool,
+    /// Whether it is archived.
+    #[serde(default)]
+    pub archived: bool,
+    /// Whether the app was invited.
+    #[serde(default)]
+    pub joined: bool,
+}
+
+impl Channel {
+    /// A public channel the app was invited to.
+    pub fn joined(id: &str, name: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            private: false,
+            archived: false,
+            joined: true,
+        }
+    }
+}
+
+/// How many messages a channel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelRate {
+    /// Messages that may come at once after a rest.
+    pub burst: u32,
+    /// Milliseconds per message in the long run.
+    pub interval_millis: u64,
+}
+
+impl ChannelRate {
+    /// About what the vendor documents: one message a second, short bursts tolerated.
+    pub const USUAL: Self = Self {
+        burst: 3,
+        interval_millis: 1000,
+    };
+}
+
+/// How to start a twin.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen. Port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Who moves the clock.
+    pub pace: Pace,
+    /// What the clock shows at the start; the present when absent.
+    pub start_at: Option<Timestamp>,
+    /// The workspace's name.
+    pub team: String,
+    /// Installed apps.
+    pub apps: Vec<App>,
+    /// Channels.
+    pub channels: Vec<Channel>,
+    /// When set, a channel that gets more than this answers 429.
+    pub channel_rate: Option<ChannelRate>,
+    /// How many requests the listing keeps; zero turns it off.
+    pub request_log: usize,
+    /// Fixes every made-up id; drawn from the clock when absent.
+    pub seed: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            pace: Pace::RealTime,
+            start_at: None,
+            team: "acme".into(),
+            apps: vec![App::new(TOKEN, &["chat:write"])],
+            channels: vec![
+                Channel::joined("C0SOCALERTS", "soc-alerts"),
+                Channel {
+                    joined: false,
+                    ..Channel::joined("C0GENERAL", "general")
+                },
+                Channel {
+                    private: true,
+                    joined: false,
+                    ..Channel::joined("C0SECRET", "secret")
+                },
+                Channel {
+                    archived: true,
+                    ..Channel::joined("C0OLD", "old-alerts")
+                },
+            ],
+            channel_rate: None,
+            request_log: 4096,
+            seed: None,
+        }
+    }
+}
+
+impl Config {
+    /// For tests: only [`Slack::advance`] moves time.
+    pub fn manual() -> Self {
+        Self {
+            pace: Pace::Manual,
+            ..Self::default()
+        }
+    }
+}
+
+/// What the workspace holds.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) apps: Vec<App>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) channel_rate: Option<ChannelRate>,
+    /// Per channel id: when its messages so far are paid for.
+    pub(crate) paid_until: BTreeMap<String, i64>,
+}
+
+/// Everything a request can reach.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) faults: FaultBook<Endpoint>,
+    pub(crate) log: RequestLog,
+    pub(crate) team: String,
+    workspace: Mutex<Workspace>,
+}
+
+impl Shared {
+    pub(crate) fn workspace(&self) -> MutexGuard<'_, Workspace> {
+        lock(&self.workspace)
+    }
+}
+
+/// A running twin. Dropping it stops the server and cuts its connections.
+#[derive(Debug)]
+pub struct Slack {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+impl Slack {
+    /// Starts a twin on the current Tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be bound, or the start time does not fit the clock.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let clock = Clock::start(config.pace, config.start_at)?;
+        let seed = config
+            .seed
+            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
+        let shared = Arc::new(Shared {
+            clock,
+            ids: Ids::seeded(seed),
+            faults: FaultBook::default(),
+            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
+            team: config.team,
+            workspace: Mutex::new(Workspace {
+                apps: config.apps,
+                channels: config.channels,
+                messages: Vec::new(),
+                channel_rate: config.channel_rate,
+                paid_until: BTreeMap::new(),
+            }),
+        });
+        let server = serve(
+            config.listen,
+            Arc::new(service::Service(Arc::clone(&shared))),
+        )
+        .await
+        .map_err(|source| Error::Listen {
+            address: config.listen,
+            source,
+        })?;
+        Ok(Self { shared, server })
+    }
+
+    /// What a client takes for the vendor's API base, for example `http://127.0.0.1:40123/api/`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/api/", self.server.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    // Time.
+
+    /// The twin's present.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Moves the twin's clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.shared.clock.advance(by);
+    }
+
+    // The workspace.
+
+    /// Messages posted, oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        self.shared.workspace().messages.clone()
+    }
+
+    /// Adds an app, or replaces the one with the same token.
+    pub fn put_app(&self, app: App) {
+        control::put_app(&self.shared, app);
+    }
+
+    /// Adds a channel, or replaces the one with the same id.
+    pub fn put_channel(&self, channel: Channel) {
+        control::put_channel(&self.shared, channel);
+    }
+
+    /// Starts or stops refusing messages beyond a rate.
+    pub fn set_channel_rate(&self, rate: Option<ChannelRate>) {
+        control::set_rate(&self.shared, rate);
+    }
+
+    // Faults and what came in.
+
+    /// Arms a fault.
+    pub fn inject(&self, rule: FaultRule<Endpoint>) {
+        self.shared.faults.arm(rule);
+    }
+
+    /// Arms a fault for the next request to one endpoint.
+    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
+        self.inject(FaultRule::next(endpoint, fault));
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+
+    /// Faults that have not struck yet.
+    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
+        self.shared.faults.pending()
+    }
+
+    /// How many requests an endpoint received.
+    pub fn count(&self, endpoint: Endpoint) -> u64 {
+        self.shared.log.counted(endpoint as usize)
+    }
+
+    /// The most recent requests, oldest first, as far as the listing reaches.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.log.records()
+    }
+}

@@ -1,0 +1,318 @@
+//! The way of one request: recognise it, let a fault strike, admit the token, run the call, finish the reply.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{App, Shared, TokenState, calls, control};
+use crate::clock::timestamp;
+use crate::faults::Fault;
+use crate::http::{Answer, Query, Reply, Request};
+use crate::requests::RequestRecord;
+
+/// What a request is for. Fault rules and counters go by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `auth.test`.
+    AuthTest,
+    /// `chat.postMessage`.
+    PostMessage,
+    /// Any other method.
+    Unknown,
+}
+
+impl Endpoint {
+    /// Every endpoint, in the order they are counted.
+    pub const ALL: [Self; 3] = [Self::AuthTest, Self::PostMessage, Self::Unknown];
+
+    fn of(path: &str) -> Self {
+        match path {
+            "/api/auth.test" => Self::AuthTest,
+            "/api/chat.postMessage" => Self::PostMessage,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The name as fault rules spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuthTest => "auth_test",
+            Self::PostMessage => "post_message",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a call is refused: the code and what else stands beside it in the reply.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    error: String,
+    beside: Map<String, Value>,
+    retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(error: &str) -> Self {
+        Self {
+            error: error.to_owned(),
+            beside: Map::new(),
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.beside.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The rate limit, the only refusal with a status of its own.
+    pub(crate) fn rate_limited(seconds: Option<u64>) -> Self {
+        Self {
+            retry_after: seconds,
+            ..Self::new("ratelimited")
+        }
+    }
+
+    pub(crate) fn missing_scope(needed: &str, app: &App) -> Self {
+        Self::new("missing_scope")
+            .with("needed", needed.into())
+            .with("provided", app.scopes.join(",").into())
+    }
+
+    fn reply(self) -> Reply {
+        let status = if self.error == "ratelimited" {
+            429
+        } else {
+            200
+        };
+        let mut body = self.beside;
+        body.insert("ok".to_owned(), false.into());
+        body.insert("error".to_owned(), self.error.into());
+        let reply = encode(status, &Value::Object(body));
+        match self.retry_after {
+            Some(seconds) => reply.header("retry-after", &seconds.to_string()),
+            None => reply,
+        }
+    }
+}
+
+pub(crate) fn encode(status: u16, body: &Value) -> Reply {
+    Reply::json(status, body.to_string())
+}
+
+/// The twin behind the server.
+#[derive(Debug)]
+pub(crate) struct Service(pub(crate) Arc<Shared>);
+
+impl crate::http::Service for Service {
+    async fn answer(&self, request: Request) -> Answer {
+        let shared = &*self.0;
+        if request.path.starts_with("/_twin") {
+            return Answer::Reply(control::answer(shared, &request));
+        }
+        let endpoint = Endpoint::of(&request.path);
+        shared.log.count(endpoint as usize);
+        let received = shared.clock.now_ns();
+        let answer = serve(shared, &request, endpoint).await;
+        if shared.log.is_on() {
+            shared.log.push(RequestRecord {
+                at: timestamp(received),
+                method: request.method.to_string(),
+                target: request.path,
+                endpoint: endpoint.name(),
+                status: match &answer {
+                    Answer::Reply(reply) => Some(reply.status),
+                    Answer::HangUp | Answer::Reset => None,
+                },
+            });
+        }
+        answer
+    }
+}
+
+async fn serve(shared: &Shared, request: &Request, endpoint: Endpoint) -> Answer {
+    let fault = shared.faults.take(endpoint);
+    if let Some(Fault::Slow { millis }) = &fault {
+        let wait = i64::try_from(*millis)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000);
+        let due = shared.clock.now_ns().saturating_add(wait);
+        shared.clock.wait_until(due).await;
+    }
+    let early = match &fault {
+        Some(Fault::ResetBeforeApply) => return Answer::Reset,
+        Some(Fault::StatusBeforeApply { status }) => Some(failed(*status)),
+        Some(Fault::Throttled {
+            retry_after_seconds,
+        }) => Some(Refusal::rate_limited(*retry_after_seconds).reply()),
+        Some(Fault::TokenRevoked) => {
+            let mut workspace = shared.workspace();
+            let presented = token(request);
+            for app in &mut workspace.apps {
+                if Some(app.token.as_str()) == presented.as_deref() {
+                    app.state = TokenState::Revoked;
+                }
+            }
+            Some(Refusal::new("token_revoked").reply())
+        }
+        Some(Fault::ScopeMissing) => {
+            let refusal = Refusal::new("missing_scope").with("needed", "chat:write".into());
+            Some(refusal.with("provided", "".into()).reply())
+        }
+        // The vendor names its errors by words; the number has no place in its replies.
+        Some(Fault::ErrorInBody { message, .. }) => Some(Refusal::new(message).reply()),
+        _ => None,
+    };
+    let reply = early.unwrap_or_else(|| run(shared, request, endpoint));
+    let reply = match fault {
+        Some(Fault::DropAfterApply) => return Answer::HangUp,
+        Some(Fault::StatusAfterApply { status }) => failed(status),
+        Some(fault) => spoil(reply, &fault),
+        None => reply,
+    };
+    Answer::Reply(reply.header("x-slack-req-id", &shared.ids.hex(2)))
+}
+
+fn failed(status: u16) -> Reply {
+    encode(status, &json!({"ok": false, "error": "internal_error"}))
+}
+
+/// Damages a finished reply.
+fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
+    match fault {
+        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
+        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
+        Fault::TornBody => reply.torn = true,
+        Fault::OversizedBody { bytes } => {
+            let mut body = reply.body.to_vec();
+            body.resize(body.len().saturating_add(*bytes), b' ');
+            reply.body = body.into();
+        }
+        Fault::WrongContentType => {
+            reply.content_type = "text/html; charset=utf-8";
+            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
+        }
+        _ => {}
+    }
+    reply
+}
+
+/// The token of a request, from where the vendor looks for it: the header, then the body or query.
+fn token(request: &Request) -> Option<String> {
+    let bearer = request
+        .header(&AUTHORIZATION)
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(|token| token.trim().to_owned());
+    bearer.or_else(|| {
+        let fields = Query::parse(std::str::from_utf8(&request.body).ok()?);
+        let found = fields
+            .get("token")
+            .or_else(|| fields.get("access_token"))
+            .map(ToOwned::to_owned);
+        found.or_else(|| request.query().get("token").map(ToOwned::to_owned))
+    })
+}
+
+fn run(shared: &Shared, request: &Request, endpoint: Endpoint) -> Reply {
+    if endpoint == Endpoint::Unknown {
+        return Refusal::new("unknown_method").reply();
+    }
+    let app = match admit(shared, request) {
+        Ok(app) => app,
+        Err(refusal) => return refusal.reply(),
+    };
+    let accepted = match endpoint {
+        Endpoint::PostMessage => "chat:write",
+        Endpoint::AuthTest | Endpoint::Unknown => "",
+    };
+    let called = match endpoint {
+        Endpoint::PostMessage if !app.scopes.iter().any(|scope| scope == accepted) => {
+            Err(Refusal::missing_scope(accepted, &app))
+        }
+        Endpoint::PostMessage => {
+            arguments(request).and_then(|body| calls::post_message(shared, &app, &body))
+        }
+        Endpoint::AuthTest | Endpoint::Unknown => Ok(calls::auth_test(shared, &app)),
+    };
+    let reply = match called {
+        Ok(mut body) => {
+            warn_of_charset(request, &mut body);
+            encode(200, &body)
+        }
+        Err(refusal) => refusal.reply(),
+    };
+    reply
+        .header("x-oauth-scopes", &app.scopes.join(","))
+        .header("x-accepted-oauth-scopes", accepted)
+}
+
+fn admit(shared: &Shared, request: &Request) -> Result<App, Refusal> {
+    let token = token(request).ok_or_else(|| Refusal::new("not_authed"))?;
+    let workspace = shared.workspace();
+    let app = workspace.apps.iter().find(|app| app.token == token);
+    let app = app.ok_or_else(|| Refusal::new("invalid_auth"))?;
+    match app.state {
+        TokenState::Active => Ok(app.clone()),
+        TokenState::Revoked => Err(Refusal::new("token_revoked")),
+        TokenState::Expired => Err(Refusal::new("token_expired")),
+        TokenState::Inactive => Err(Refusal::new("account_inactive")),
+    }
+}
+
+/// The arguments, from JSON or from form fields; in a form, structures are JSON text.
+fn arguments(request: &Request) -> Result<Map<String, Value>, Refusal> {
+    let kind = request.header(&CONTENT_TYPE).unwrap_or_default();
+    if kind.starts_with("application/json") {
+        return match serde_json::from_slice(&request.body) {
+            Ok(Value::Object(body)) => Ok(body),
+            Ok(_) => Err(Refusal::new("json_not_object")),
+            Err(_) => Err(Refusal::new("invalid_json")),
+        };
+    }
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return Err(Refusal::new("invalid_post_type"));
+    }
+    let text = std::str::from_utf8(&request.body).unwrap_or_default();
+    let fields = Query::parse(text);
+    let member = |name: &str| {
+        let value = fields.get(name)?;
+        let value = match name {
+            "blocks" => {
+                serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
+            }
+            "unfurl_links" | "unfurl_media" => Value::Bool(matches!(value, "true" | "1")),
+            _ => Value::String(value.to_owned()),
+        };
+        Some((name.to_owned(), value))
+    };
+    Ok([
+        "channel",
+        "text",
+        "blocks",
+        "thread_ts",
+        "unfurl_links",
+        "unfurl_media",
+    ]
+    .into_iter()
+    .filter_map(member)
+    .collect())
+}
+
+/// The vendor takes JSON without a charset, and says that it would rather have one.
+fn warn_of_charset(request: &Request, body: &mut Value) {
+    let kind = request.header(&CONTENT_TYPE).unwrap_or_default();
+    if kind.starts_with("application/json")
+        && !kind.contains("charset")
+        && let Value::Object(body) = body
+    {
+        body.insert("warning".to_owned(), "missing_charset".into());
+        body.insert(
+            "response_metadata".to_owned(),
+            json!({"warnings": ["missing_charset"]}),
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! The twins as the vendors' own SDKs see them. Two independent readings of a vendor's documentation, the SDK's and the
+//! twin's, must agree.
+
+use std::path::Path;
+
+use quell_twins::crowdstrike::{Config, CrowdStrike, Fleet, Settle};
+use quell_twins::slack::{self, Slack};
+use tokio::process::Command;
+
+use python::{Outcome, python, said};
+
+#[path = "sdk/python.rs"]
+mod python;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crowdstrike_twin_satisfies_the_vendors_python_sdk() -> Outcome {
+    let python = python().await?;
+    let config = Config {
+        // The SDK compares `us1` with `US1`, takes any region header for another cloud, and would leave for the real one.
+        region: None,
+        fleet: Fleet::small(),
+        settle: Settle::default(),
+        ..Config::manual()
+    };
+    let twin = CrowdStrike::start(config).await?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/crowdstrike.py");
+    let run = Command::new(python)
+        .arg(script)
+        .arg(twin.base_url())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .await?;
+    assert!(
+        run.status.success(),
+        "the SDK check failed ({}):\n{}",
+        run.status,
+        said(&run)
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slack_twin_satisfies_the_vendors_python_sdk() -> Outcome {
+    let python = python().await?;
+    let twin = Slack::start(slack::Config::manual()).await?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/slack.py");
+    let run = Command::new(python)
+        .arg(script)
+        .arg(format!("http://{}", twin.address()))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .await?;
+    assert!(
+        run.status.success(),
+        "the SDK check failed ({}):\n{}",
+        run.status,
+        said(&run)
+    );
+    Ok(())
+}
