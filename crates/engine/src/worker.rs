@@ -42,9 +42,14 @@ impl Engine {
         for feed in feeds {
             feed.abort();
         }
-        // All permits back means nothing is under way any more.
+        self.quiet().await;
+    }
+
+    /// Completes when no step is under way.
+    pub async fn quiet(&self) {
+        // All permits back means no worker holds one.
         let all = u32::try_from(self.0.settings.workers).unwrap_or(u32::MAX);
-        let _drained = self.0.slots.acquire_many(all).await;
+        let _all_back = self.0.slots.acquire_many(all).await;
     }
 
     /// Takes as many due jobs as there are free workers and starts them; says how many.

@@ -268,8 +268,9 @@ fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> 
     if let Some(mut stored) = standing {
         let id = stored.action.id;
         link(id)?;
-        let promoted = stored.action.state == ActionState::AwaitingApproval
-            && action.state == ActionState::Scheduled;
+        // The newcomer may already be marked as running, by a worker that meant to go on with it.
+        let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
+        let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
         if !promoted {
             return Ok(Placed::Joined(id));
         }

@@ -1,0 +1,17 @@
+//! The engine against a laboratory vendor, under a simulated clock.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    reason = "helpers of tests may fail the test where they stand"
+)]
+
+mod approvals;
+mod crash;
+mod lab;
+mod one_shots;
+mod properties;
+mod reverts;
+mod world;

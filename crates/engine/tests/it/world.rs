@@ -1,0 +1,222 @@
+//! A small world: one organization, the laboratory vendor, a channel to people, a store that
+//! survives the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_connector::Connected;
+use quell_connector::clock::SimClock;
+use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
+use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
+use quell_policy::{Playbooks, Policy};
+use quell_store::{ActionFilter, Store};
+use uuid::Uuid;
+
+use crate::lab::{Channel, Lab};
+
+/// Ids in order, so that runs are alike.
+#[derive(Default)]
+struct Ids(AtomicU64);
+
+impl IdSource for Ids {
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(
+            0x0190_0000_0000_7000_8000_0000_0000_0000
+                | u128::from(self.0.fetch_add(1, Ordering::SeqCst)),
+        )
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) lab: Lab,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<SimClock>,
+    ids: Arc<Ids>,
+    workers: usize,
+    pub(crate) threshold: Option<u8>,
+    pub(crate) opted_in: Vec<ActionType>,
+}
+
+pub(crate) fn lab_id() -> ConnectionId {
+    "lab-prod".parse().unwrap()
+}
+
+pub(crate) const ALL: [ActionType; 3] = [
+    ActionType::ContainHost,
+    ActionType::KillProcess,
+    ActionType::BlockHash,
+];
+
+impl World {
+    /// With `workers` that go on at once; with none, all work goes through the queue.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self::over(
+            Store::in_memory().unwrap(),
+            Lab::default(),
+            Arc::default(),
+            workers,
+        )
+    }
+
+    pub(crate) fn over(store: Store, lab: Lab, clock: Arc<SimClock>, workers: usize) -> Self {
+        let ids = Arc::new(Ids::default());
+        let opted_in = ALL.to_vec();
+        let engine = engine(&store, &lab, &clock, &ids, workers, &opted_in, None);
+        Self {
+            engine,
+            lab,
+            store,
+            clock,
+            ids,
+            workers,
+            threshold: None,
+            opted_in,
+        }
+    }
+
+    /// Another process takes over: new engine, new node, same store and vendor. Claims of the old
+    /// one are honoured until their lease ends.
+    pub(crate) fn restart(&mut self) {
+        self.engine = engine(
+            &self.store,
+            &self.lab,
+            &self.clock,
+            &self.ids,
+            self.workers,
+            &self.opted_in,
+            self.threshold,
+        );
+    }
+
+    /// Puts the changed `opted_in` and `threshold` in force.
+    pub(crate) fn reconfigure(&self) {
+        self.engine
+            .replace_rules(rules(&self.opted_in, self.threshold));
+    }
+
+    pub(crate) async fn accept(&self, document: serde_json::Value) -> quell_engine::Taken {
+        let accepted = self
+            .engine
+            .accept(&lab_id(), &document.to_string())
+            .await
+            .unwrap();
+        accepted.alerts.into_iter().next().unwrap()
+    }
+
+    /// Does everything that falls due within `horizon`, moving the clock as far as needed.
+    pub(crate) async fn work_for(&self, horizon: Duration) {
+        let end = self.clock.now().checked_add(horizon).unwrap();
+        for _ in 0..10_000 {
+            self.engine.quiet().await;
+            if self.engine.run_due().await.unwrap() > 0 {
+                continue;
+            }
+            match self.store.next_due().await.unwrap() {
+                Some(due) if due <= end => {
+                    let wait = Duration::try_from(due.duration_since(self.clock.now()))
+                        .unwrap_or_default();
+                    self.clock.advance(wait.max(Duration::from_micros(1)));
+                }
+                _ => return,
+            }
+        }
+        panic!("work never ends");
+    }
+
+    pub(crate) async fn work(&self) {
+        self.work_for(Duration::from_secs(900)).await;
+    }
+
+    pub(crate) async fn actions(&self) -> Vec<Action> {
+        let filter = ActionFilter {
+            limit: 1000,
+            ..ActionFilter::default()
+        };
+        let mut stored = self
+            .store
+            .actions(self.engine.organization(), filter)
+            .await
+            .unwrap();
+        stored.reverse();
+        stored.into_iter().map(|stored| stored.action).collect()
+    }
+
+    /// The only action there is.
+    pub(crate) async fn only(&self) -> Action {
+        let mut actions = self.actions().await;
+        assert_eq!(actions.len(), 1, "{actions:#?}");
+        actions.pop().unwrap()
+    }
+
+    pub(crate) async fn state(&self) -> ActionState {
+        self.only().await.state
+    }
+
+    /// INVARIANT: each journal is one unbroken chain of allowed transitions that ends where the
+    /// action stands.
+    pub(crate) async fn journals_are_chains(&self) {
+        for action in self.actions().await {
+            let history = self.store.history(action.id).await.unwrap();
+            let mut at = ActionState::Proposed;
+            for row in &history {
+                assert_eq!(row.from, Some(at), "{history:#?}");
+                assert!(at.allows(row.to), "{at:?} -> {:?}", row.to);
+                at = row.to;
+            }
+            assert_eq!(at, action.state);
+        }
+    }
+}
+
+fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>) -> Rules {
+    let opt_in = |action: &ActionType| {
+        (
+            *action,
+            OptIn {
+                by: "ana".into(),
+                at: Timestamp::UNIX_EPOCH,
+            },
+        )
+    };
+    let opted_in: BTreeMap<_, _> = opted_in.iter().map(opt_in).collect();
+    let settings = quell_policy::Settings { contain_confidence };
+    Rules {
+        playbooks: Playbooks::builtin().unwrap(),
+        policy: Policy::builtin().unwrap(),
+        guardrails: Guardrails::new(opted_in, settings, Vec::new(), &[]),
+    }
+}
+
+fn engine(
+    store: &Store,
+    lab: &Lab,
+    clock: &Arc<SimClock>,
+    ids: &Arc<Ids>,
+    workers: usize,
+    opted_in: &[ActionType],
+    threshold: Option<u8>,
+) -> Engine {
+    let settings = Settings {
+        workers,
+        ..Settings::new("acme".parse().unwrap())
+    };
+    let connections = vec![
+        Connection::new(Connected::new(lab_id(), &Arc::new(lab.clone()))),
+        Connection::new(Connected::new(
+            "people".parse().unwrap(),
+            &Arc::new(Channel(lab.clone())),
+        )),
+    ];
+    Engine::new(
+        store.clone(),
+        clock.clone(),
+        ids.clone(),
+        settings,
+        rules(opted_in, threshold),
+        connections,
+    )
+}
