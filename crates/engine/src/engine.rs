@@ -48,10 +48,6 @@ pub struct Connection {
     pub connected: Connected,
     /// Only alerts of this customer at the vendor are taken; any, when missing.
     pub tenant: Option<String>,
-    /// How long to rest between polls of its feed.
-    pub poll: Option<Duration>,
-    /// Whether Quell comments on its alerts in the vendor's console.
-    pub write_back: bool,
 }
 
 impl Connection {
@@ -61,8 +57,6 @@ impl Connection {
         Self {
             connected,
             tenant: None,
-            poll: None,
-            write_back: true,
         }
     }
 }

@@ -22,7 +22,7 @@ impl Engine {
                 continue;
             };
             let (engine, id) = (self.clone(), connection.connected.id.clone());
-            let rest = connection.poll.unwrap_or(pace::POLL);
+            let rest = feed.interval();
             tasks.push(Box::pin(async move { engine.watch(&id, feed, rest).await }));
         }
         tasks

@@ -13,8 +13,6 @@ pub(crate) const LEASE: Duration = secs(150);
 pub(crate) const CALLS: Duration = secs(90);
 /// How long the engine rests at most before it looks for work it was not told of.
 pub(crate) const REST: Duration = secs(30);
-/// How long a connection rests between polls of its feed, unless it says otherwise.
-pub(crate) const POLL: Duration = secs(15);
 /// How often a step that changed nothing at the vendor is tried before it counts as failed.
 pub(crate) const ATTEMPTS: u32 = 8;
 /// How often a message is tried before it is given up: about a day with the waits below.

@@ -30,8 +30,7 @@ pub(crate) fn messages(
         }
     }
     let source = engine.connection(&action.connection);
-    let comments =
-        source.is_some_and(|c| c.write_back && c.connected.abilities.write_back.is_some());
+    let comments = source.is_some_and(|c| c.connected.abilities.write_back.is_some());
     if comments
         && matches!(
             kind,
