@@ -69,6 +69,10 @@ pub struct HttpSettings {
     /// Longest time for one call including its retries, with unit (`"30s"`).
     #[schemars(with = "Option<String>")]
     pub timeout: Option<SignedDuration>,
+    /// Requests a minute Quell may send to the vendor, when the vendor grants more or less than its
+    /// usual limit.
+    #[schemars(range(min = 1))]
+    pub requests_per_minute: Option<u32>,
     /// Proxy for outbound calls (`"http://proxy.example:3128"`). Without it the process' environment decides nothing: no proxy.
     pub proxy: Option<String>,
 }

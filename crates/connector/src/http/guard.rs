@@ -102,17 +102,25 @@ pub(super) struct Resolver;
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> =
-                found.filter(|address| !forbidden(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(
-                    format!("`{}` has no address that may be called", name.as_str()).into(),
-                );
-            }
+            let allowed = resolve(name.as_str(), 0).await?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
+}
+
+/// The addresses of `host` that may be called; an error when there are none. For protocols that are
+/// not HTTP, so that they obey the same rule.
+///
+/// # Errors
+/// When the name cannot be resolved, or only to addresses that may not be called.
+pub async fn resolve(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    let found = tokio::net::lookup_host((host, port)).await?;
+    let allowed: Vec<SocketAddr> = found.filter(|address| !forbidden(address.ip())).collect();
+    if allowed.is_empty() {
+        let problem = format!("`{host}` has no address that may be called");
+        return Err(std::io::Error::other(problem));
+    }
+    Ok(allowed)
 }
 
 #[cfg(test)]

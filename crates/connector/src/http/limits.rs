@@ -37,21 +37,23 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Nanos>
 pub(super) struct Buckets(Vec<(&'static str, Limiter)>);
 
 impl Buckets {
-    pub(super) fn new(quotas: &[Quota], clock: &Arc<dyn Clock>) -> Self {
+    /// `per_minute` replaces the rate of the first bucket, the vendor's usual one.
+    pub(super) fn new(quotas: &[Quota], per_minute: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
         let ticks = Ticks {
             clock: clock.clone(),
             origin: clock.now(),
         };
-        let limiter = |quota: &Quota| {
+        let limiter = |(index, quota): (usize, &Quota)| {
             let count = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-            let rate =
-                GovernorQuota::per_minute(count(quota.per_minute)).allow_burst(count(quota.burst));
-            (
-                quota.bucket,
-                RateLimiter::direct_with_clock(rate, ticks.clone()),
-            )
+            let granted = per_minute.filter(|_| index == 0);
+            let rate = granted.unwrap_or(quota.per_minute);
+            // A burst is never more than a sixth of a granted minute, as with the usual limits.
+            let burst = granted.map_or(quota.burst, |granted| granted / 6);
+            let rate = GovernorQuota::per_minute(count(rate)).allow_burst(count(burst));
+            let limiter = RateLimiter::direct_with_clock(rate, ticks.clone());
+            (quota.bucket, limiter)
         };
-        Self(quotas.iter().map(limiter).collect())
+        Self(quotas.iter().enumerate().map(limiter).collect())
     }
 
     /// Takes one request out of `bucket`, or says how long until there is one.
@@ -143,7 +145,7 @@ mod tests {
             per_minute: 60,
             burst: 2,
         };
-        let buckets = Buckets::new(&[quota], &shared);
+        let buckets = Buckets::new(&[quota], None, &shared);
         assert!(buckets.take("b").is_ok());
         assert!(buckets.take("b").is_ok());
         let wait = buckets.take("b").unwrap_err();

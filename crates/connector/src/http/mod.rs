@@ -16,6 +16,7 @@ mod transport;
 pub use ::http::{HeaderMap, Method, StatusCode};
 pub use auth::{Authenticate, Grant};
 pub use dialect::{Complaint, Dialect, Quota, SIGN_IN, epoch_or_delta_seconds};
+pub use guard::resolve;
 pub use plane::Plane;
 pub use request::{Body, Repeat, Reply, Request, encode};
 pub use reqwest::Url;

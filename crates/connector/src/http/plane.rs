@@ -63,7 +63,11 @@ impl Plane {
         Ok(Self {
             exchange: Exchange::new(dialect, allowed, settings)?,
             session: Session::new(source),
-            buckets: Buckets::new(dialect.quotas, &plumbing.clock),
+            buckets: Buckets::new(
+                dialect.quotas,
+                settings.requests_per_minute,
+                &plumbing.clock,
+            ),
             breaker: Breaker::new(plumbing.clock.clone()),
             slots: Semaphore::new(dialect.concurrency),
             clock: plumbing.clock.clone(),
