@@ -1,0 +1,13 @@
+//! The store by its public operations, on SQLite in memory and in a file.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail the test where they stand"
+)]
+
+mod files;
+mod ingest;
+mod jobs;
+mod outbox;
+mod world;
