@@ -1,1 +1,12 @@
+//! The vendors Quell acts through.
+//!
+//! Owns one folder per vendor product and [`catalog`], which lists them. A vendor folder says how
+//! that product spells things; retries, waiting, rate limits, credentials and redaction are
+//! `quell-connector`'s, and whether something may be done is decided elsewhere.
 
+pub mod catalog;
+pub mod crowdstrike;
+pub mod slack;
+pub mod smtp;
+
+mod wording;

@@ -104,11 +104,11 @@ fn text_objects(value: &Value, each: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// What stands between angle brackets.
+/// What stands behind each angle bracket, up to its partner or the end.
 fn angled(text: &str) -> Vec<String> {
     let parts = text.split('<').skip(1);
     parts
-        .filter_map(|part| Some(part.split_once('>')?.0.to_owned()))
+        .map(|part| part.split('>').next().unwrap_or(part).to_owned())
         .collect()
 }
 
