@@ -18,7 +18,8 @@ use quell_connectors::catalog;
 use quell_model::entity::{Entity, File, Host, Process};
 use quell_model::{Clock, PropertyId};
 use quell_twins::crowdstrike::{
-    ApiClient, CLIENT_ID, CLIENT_SECRET, Config, Endpoint, Fleet, HostSpec, Process as Running, Scope, Settle,
+    ApiClient, CLIENT_ID, CLIENT_SECRET, Config, Endpoint, Fleet, HostSpec, Process as Running,
+    Scope, Settle,
 };
 use quell_twins::{Fault, FaultRule};
 use support::Lab;
@@ -35,7 +36,9 @@ fn main() -> ExitCode {
 
 fn trial(case: Case) -> Trial {
     Trial::test(case.name, move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         Ok(runtime.block_on((case.run)())?)
     })
 }
@@ -48,7 +51,8 @@ struct Falcon(Lab);
 
 fn falcon() -> BoxFuture<'static, Falcon> {
     Box::pin(async {
-        let infected = HostSpec::workstation("WS-FINANCE-07").running(Running::new(PID, "stealer.exe"));
+        let infected =
+            HostSpec::workstation("WS-FINANCE-07").running(Running::new(PID, "stealer.exe"));
         Falcon(Lab::start(Config::manual().with_fleet(Fleet::default().with(infected))).await)
     })
 }
@@ -103,8 +107,16 @@ impl Bench for Falcon {
     fn stranger(&self, row: About, id: &str) -> Entity {
         let id = Some(id.to_owned());
         match row {
-            About::Property(PropertyId::HostContainment) => Host { id, ..Host::default() }.into(),
-            About::Property(_) => File { sha256: id, ..File::default() }.into(),
+            About::Property(PropertyId::HostContainment) => Host {
+                id,
+                ..Host::default()
+            }
+            .into(),
+            About::Property(_) => File {
+                sha256: id,
+                ..File::default()
+            }
+            .into(),
             About::OneShot(_) => Process {
                 host_id: id,
                 pid: Some(PID),
@@ -138,9 +150,16 @@ impl Bench for Falcon {
             }
             Trouble::Throttled(wait) => {
                 let retry_after_seconds = wait.map(|wait| wait.as_secs());
-                twin.fail_next(endpoint, Fault::Throttled { retry_after_seconds });
+                twin.fail_next(
+                    endpoint,
+                    Fault::Throttled {
+                        retry_after_seconds,
+                    },
+                );
             }
-            Trouble::Unavailable => twin.fail_next(endpoint, Fault::StatusBeforeApply { status: 503 }),
+            Trouble::Unavailable => {
+                twin.fail_next(endpoint, Fault::StatusBeforeApply { status: 503 })
+            }
             Trouble::ReplyLost => twin.fail_next(endpoint, Fault::DropAfterApply),
             Trouble::FailureInBody => twin.fail_next(
                 endpoint,
@@ -161,7 +180,12 @@ impl Bench for Falcon {
     }
 
     fn changes(&self, row: About, _: &Entity) -> u64 {
-        let calls = self.0.twin.host(&self.aid()).map(|host| host.calls).unwrap_or_default();
+        let calls = self
+            .0
+            .twin
+            .host(&self.aid())
+            .map(|host| host.calls)
+            .unwrap_or_default();
         match row {
             About::Property(PropertyId::HostContainment) => calls.contain_applied,
             About::Property(_) => self.0.twin.iocs().len().try_into().unwrap_or(u64::MAX),

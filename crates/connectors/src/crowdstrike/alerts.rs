@@ -33,7 +33,10 @@ use draft::{Draft, Scale, Stamps, identifier, severity, status, when};
 /// With the JSON path of a member that is missing or cannot be read.
 pub fn normalise(json: &RawValue) -> Result<Alert, DocumentError> {
     if !json.get().starts_with('{') {
-        return Err(DocumentError::new("$", "expected an alert document (a JSON object)"));
+        return Err(DocumentError::new(
+            "$",
+            "expected an alert document (a JSON object)",
+        ));
     }
     let shape: Shape = document::read(json)?;
     if shape.event.is_some() && shape.composite_id.is_none() {
@@ -139,7 +142,9 @@ impl Disposition {
     }
 
     fn remark(&self, path: &str, draft: &mut Draft) {
-        let meant = self.kill_process.is_set() || self.process_blocked.is_set() || self.quarantine_file.is_set();
+        let meant = self.kill_process.is_set()
+            || self.process_blocked.is_set()
+            || self.quarantine_file.is_set();
         if meant && self.policy_disabled.is_set() {
             draft.note(
                 path,
@@ -180,8 +185,12 @@ impl Header {
         if let Some(id) = identifier("$.composite_id", &self.composite_id)? {
             return Ok(id);
         }
-        match (identifier("$.cid", &self.cid)?, identifier("$.id", &self.id)?) {
-            (Some(cid), Some(id)) => Ok(format!("{cid}:{id}")),
+        match (
+            identifier("$.cid", &self.cid)?,
+            identifier("$.id", &self.id)?,
+        ) {
+            // `ind:<aid>:<n>`; a plain id is some other record's.
+            (Some(cid), Some(id)) if id.contains(':') => Ok(format!("{cid}:{id}")),
             _ => Err(DocumentError::new(
                 "$.composite_id",
                 "missing; without it the alert cannot be told from others",
@@ -216,7 +225,8 @@ fn techniques(listed: &List<Mitre>, own: &Mitre) -> Vec<Technique> {
         let Some(id) = mitre.technique_id.line().or_else(|| mitre.tactic_id.line()) else {
             continue;
         };
-        if found.iter().all(|known| known.id != id) {
+        let known = |known: &Technique| known.id == id || known.name.as_ref() == Some(&id);
+        if !found.iter().any(known) {
             found.push(Technique {
                 id,
                 name: mitre.technique.line(),
@@ -230,12 +240,15 @@ fn techniques(listed: &List<Mitre>, own: &Mitre) -> Vec<Technique> {
 /// An address in the vendor's console, if it can be linked to without harm.
 fn console_url(link: &Text) -> Option<String> {
     link.line().filter(|link| {
-        link.starts_with("https://") && !link.contains(|c: char| c.is_whitespace() || "\"'<>\\`…".contains(c))
+        link.starts_with("https://")
+            && !link.contains(|c: char| c.is_whitespace() || "\"'<>\\`…".contains(c))
     })
 }
 
 fn percentage(number: Number) -> Option<u8> {
-    number.0.and_then(|number| u8::try_from(number.clamp(0, 100)).ok())
+    number
+        .0
+        .and_then(|number| u8::try_from(number.clamp(0, 100)).ok())
 }
 
 /// A document of the Alerts API.
@@ -257,7 +270,13 @@ fn alert(json: &RawValue) -> Result<Alert, DocumentError> {
         Product::Identity => Scale::MayBeOld,
         _ => Scale::Hundred,
     };
-    let severity = severity(&mut draft, "severity", header.severity, &header.severity_name, scale);
+    let severity = severity(
+        &mut draft,
+        "severity",
+        header.severity,
+        &header.severity_name,
+        scale,
+    );
     check_ids(&header, &id, &mut draft);
     let mut prevention = Prevention::default();
     if let Some(disposition) = &header.pattern_disposition_details {
@@ -289,7 +308,9 @@ fn alert(json: &RawValue) -> Result<Alert, DocumentError> {
     };
     prevention.file_quarantined |= draft.has_quarantined_file();
     let title = header.display_name.line().or_else(|| header.name.line());
-    let detection = header.detection().unwrap_or_else(|| "unnamed detection".to_owned());
+    let detection = header
+        .detection()
+        .unwrap_or_else(|| "unnamed detection".to_owned());
     Ok(Alert {
         source: <super::CrowdStrike as quell_connector::Vendor>::ID.to_owned(),
         id,
@@ -319,7 +340,10 @@ fn check_ids(header: &Header, id: &str, draft: &mut Draft) {
         && is_hex(front, 32)
         && !front.eq_ignore_ascii_case(cid)
     {
-        draft.note("cid", "The customer id differs from the one in composite_id.");
+        draft.note(
+            "cid",
+            "The customer id differs from the one in composite_id.",
+        );
     }
 }
 
@@ -363,7 +387,11 @@ pub fn composite_id_in(json: &RawValue) -> Option<String> {
                 }
                 Value::Array(items) => {
                     seen += items.len();
-                    below.extend(items.iter().filter(|item| item.is_array() || item.is_object()));
+                    below.extend(
+                        items
+                            .iter()
+                            .filter(|item| item.is_array() || item.is_object()),
+                    );
                 }
                 _ => {}
             }
@@ -387,7 +415,10 @@ fn is_id_name(name: &str) -> bool {
 /// `<customer>:<kind>:…`; nothing else may be sent on to the vendor.
 fn is_composite_id(id: &str) -> bool {
     let id = id.trim();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '|' | '.' | '/' | '=' | '+' | '@');
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, ':' | '-' | '_' | '|' | '.' | '/' | '=' | '+' | '@')
+    };
     id.contains(':') && id.len() <= text::LINE_LIMIT && id.chars().all(plain)
 }
 

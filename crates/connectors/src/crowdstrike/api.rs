@@ -81,13 +81,16 @@ fn complaint(reply: &Reply) -> Option<Complaint> {
         });
     }
     let lower = said.to_ascii_lowercase();
-    let scope = said.is_empty() || lower.contains("authorization failed") || lower.contains("scope");
+    let scope =
+        said.is_empty() || lower.contains("authorization failed") || lower.contains("scope");
     Some(match needs(reply.operation) {
         // Another sentence than those about scopes is about this host's response policy.
         _ if reply.operation == RTR_OPEN && !scope => Complaint {
             kind: Some(Kind::VendorRejected),
             code,
-            words: format!("{said}; check that the host's response policy allows Real Time Response"),
+            words: format!(
+                "{said}; check that the host's response policy allows Real Time Response"
+            ),
         },
         Some(needed) => Complaint {
             kind: Some(Kind::PermissionMissing),
@@ -125,8 +128,12 @@ impl ApiError {
             _ => Kind::VendorRejected,
         };
         let detail = match (kind, needs(reply.operation), words(self)) {
-            (Kind::PermissionMissing, Some(needed), _) => format!("the API client lacks `{needed}`"),
-            (_, _, said) if said.is_empty() => "the vendor reports an error without a sentence".into(),
+            (Kind::PermissionMissing, Some(needed), _) => {
+                format!("the API client lacks `{needed}`")
+            }
+            (_, _, said) if said.is_empty() => {
+                "the vendor reports an error without a sentence".into()
+            }
             (_, _, said) => said,
         };
         let error = Error::new(kind, reply.operation, detail).request_id(reply.request_id.clone());
@@ -165,7 +172,9 @@ pub(super) struct Answer<T> {
 impl<T> Answer<T> {
     /// The first error, as an error of the whole call.
     pub(super) fn failure(&self, wrote: bool) -> Option<Error> {
-        self.errors.first().map(|error| error.meaning(&self.reply, wrote))
+        self.errors
+            .first()
+            .map(|error| error.meaning(&self.reply, wrote))
     }
 
     /// The only resource; an error when the reply reports one or holds none.
@@ -174,7 +183,11 @@ impl<T> Answer<T> {
             return Err(error);
         }
         if self.resources.is_empty() {
-            return Err(unreadable(&self.reply, wrote, "the vendor's reply holds no result"));
+            return Err(unreadable(
+                &self.reply,
+                wrote,
+                "the vendor's reply holds no result",
+            ));
         }
         Ok(self.resources.swap_remove(0))
     }
@@ -182,7 +195,11 @@ impl<T> Answer<T> {
 
 /// A reply that says nothing of what was asked. After a write, only reading can tell.
 pub(super) fn unreadable(reply: &Reply, wrote: bool, detail: &str) -> Error {
-    let kind = if wrote { Kind::MaybeApplied } else { Kind::ReplyUnreadable };
+    let kind = if wrote {
+        Kind::MaybeApplied
+    } else {
+        Kind::ReplyUnreadable
+    };
     Error::new(kind, reply.operation, detail).request_id(reply.request_id.clone())
 }
 
@@ -224,7 +241,11 @@ pub(super) async fn act_on_devices(
     operation: &'static str,
     ids: &[String],
 ) -> Result<Answer<wire::Accepted>> {
-    let name = if operation == DEVICES_CONTAIN { "contain" } else { "lift_containment" };
+    let name = if operation == DEVICES_CONTAIN {
+        "contain"
+    } else {
+        "lift_containment"
+    };
     let path = "/devices/entities/devices-actions/v2";
     let body = wire::Ids { ids };
     let request = Request::json(operation, Method::POST, path, &body, Repeat::Idempotent)?;
@@ -233,27 +254,48 @@ pub(super) async fn act_on_devices(
 }
 
 /// Whether a host talks to the cloud.
-pub(super) async fn online_state(plane: &Plane, cx: &Call, id: &str) -> Result<Answer<wire::OnlineState>> {
+pub(super) async fn online_state(
+    plane: &Plane,
+    cx: &Call,
+    id: &str,
+) -> Result<Answer<wire::OnlineState>> {
     let path = "/devices/entities/online-state/v1";
-    ask(plane, cx, Request::get(DEVICES_ONLINE, path).query("ids", id)).await
+    ask(
+        plane,
+        cx,
+        Request::get(DEVICES_ONLINE, path).query("ids", id),
+    )
+    .await
 }
 
-/// Opens a session on a host, or joins the one this client has. Never queues for an offline host.
-pub(super) async fn open_session(plane: &Plane, cx: &Call, device_id: &str) -> Result<wire::Session> {
-    let path = "/real-time-response/entities/sessions/v1?timeout=30&timeout_duration=30s";
+/// Opens a session on a host, or joins the one this client has. Never queues for an offline host. A
+/// session by itself changes nothing, so losing the reply leaves no doubt about the host. The vendor
+/// gives up on the sensor before our own limit for a call is reached.
+pub(super) async fn open_session(
+    plane: &Plane,
+    cx: &Call,
+    device_id: &str,
+) -> Result<wire::Session> {
+    let path = "/real-time-response/entities/sessions/v1?timeout=20&timeout_duration=20s";
     let body = wire::OpenSession {
         device_id,
         origin: "quell",
         queue_offline: false,
     };
-    let request = Request::json(RTR_OPEN, Method::POST, path, &body, Repeat::Idempotent)?;
-    ask(plane, cx, request).await?.one(true)
+    let request = Request::json(RTR_OPEN, Method::POST, path, &body, Repeat::Read)?;
+    ask(plane, cx, request).await?.one(false)
 }
 
 /// Ends a session.
 pub(super) async fn close_session(plane: &Plane, cx: &Call, session_id: &str) -> Result<()> {
     let path = "/real-time-response/entities/sessions/v1";
-    let request = Request::new(RTR_CLOSE, Method::DELETE, path, Body::Empty, Repeat::Idempotent);
+    let request = Request::new(
+        RTR_CLOSE,
+        Method::DELETE,
+        path,
+        Body::Empty,
+        Repeat::Idempotent,
+    );
     let request = request.query("session_id", session_id).answers(&[404]);
     plane.send(cx, request).await.map(|_| ())
 }
@@ -377,7 +419,13 @@ pub(super) async fn delete_indicators(
     ids: &[&str],
 ) -> Result<Answer<super::lenient::Text>> {
     let path = "/iocs/entities/indicators/v1";
-    let mut request = Request::new(IOC_DELETE, Method::DELETE, path, Body::Empty, Repeat::Idempotent);
+    let mut request = Request::new(
+        IOC_DELETE,
+        Method::DELETE,
+        path,
+        Body::Empty,
+        Repeat::Idempotent,
+    );
     for id in ids {
         request = request.query("ids", id);
     }
@@ -404,7 +452,11 @@ pub(super) async fn search_alerts(
 }
 
 /// Alert documents by composite id; at most 1000.
-pub(super) async fn read_alerts(plane: &Plane, cx: &Call, ids: &[&str]) -> Result<(wire::Alerts, Reply)> {
+pub(super) async fn read_alerts(
+    plane: &Plane,
+    cx: &Call,
+    ids: &[&str],
+) -> Result<(wire::Alerts, Reply)> {
     let body = wire::CompositeIds {
         composite_ids: ids,
         action_parameters: &[],
@@ -433,8 +485,19 @@ pub(super) async fn update_alert(
         composite_ids: &[id],
         action_parameters: parameters,
     };
-    let appends = parameters.iter().any(|parameter| parameter.name == "append_comment");
-    let repeat = if appends { Repeat::Once } else { Repeat::Idempotent };
+    let appends = parameters
+        .iter()
+        .any(|parameter| parameter.name == "append_comment");
+    let repeat = if appends {
+        Repeat::Once
+    } else {
+        Repeat::Idempotent
+    };
     let path = "/alerts/entities/alerts/v3";
-    ask(plane, cx, Request::json(ALERTS_UPDATE, Method::PATCH, path, &body, repeat)?).await
+    ask(
+        plane,
+        cx,
+        Request::json(ALERTS_UPDATE, Method::PATCH, path, &body, repeat)?,
+    )
+    .await
 }

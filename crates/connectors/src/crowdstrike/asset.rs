@@ -20,7 +20,9 @@ pub(super) struct Words<'a> {
 
 /// The class of a machine. What several members say, the vendor's own sentence says first.
 pub(super) fn class(words: Words<'_>) -> AssetClass {
-    let is = |word: Option<&str>, wanted: &str| word.is_some_and(|w| w.trim().eq_ignore_ascii_case(wanted));
+    let is = |word: Option<&str>, wanted: &str| {
+        word.is_some_and(|w| w.trim().eq_ignore_ascii_case(wanted))
+    };
     match words.product_type_desc {
         desc if is(desc, "workstation") => return AssetClass::Workstation,
         desc if is(desc, "server") => return AssetClass::Server,
@@ -87,21 +89,34 @@ mod tests {
             platform: Some("Windows"),
         };
         assert_eq!(class(words), AssetClass::DomainController);
-        let words = Words { product_type_desc: None, ..words };
+        let words = Words {
+            product_type_desc: None,
+            ..words
+        };
         assert_eq!(class(words), AssetClass::Server);
-        let words = Words { product_type: None, ..words };
+        let words = Words {
+            product_type: None,
+            ..words
+        };
         assert_eq!(class(words), AssetClass::Server);
         assert_eq!(class(Words::default()), AssetClass::Unknown);
     }
 
     #[test]
     fn only_tags_set_in_the_console_become_short_labels() {
-        let tags = ["FalconGroupingTags/Red-Team", "SensorGroupingTags/break-glass"];
+        let tags = [
+            "FalconGroupingTags/Red-Team",
+            "SensorGroupingTags/break-glass",
+        ];
         let labels = facts(AssetClass::Unknown, tags.into_iter()).labels;
         let labels: Vec<_> = labels.iter().map(String::as_str).collect();
         assert_eq!(
             labels,
-            ["falcongroupingtags/red-team", "red-team", "sensorgroupingtags/break-glass"]
+            [
+                "falcongroupingtags/red-team",
+                "red-team",
+                "sensorgroupingtags/break-glass"
+            ]
         );
     }
 }

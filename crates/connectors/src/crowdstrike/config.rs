@@ -100,9 +100,7 @@ impl Config {
                 return Err(ConfigError::new("base_url", problem));
             }
             (Some(url), None) => Plane::base_url("base_url", url)?,
-            (None, region) => {
-                Plane::base_url("region", &region.unwrap_or(Region::Us1).base())?
-            }
+            (None, region) => Plane::base_url("region", &region.unwrap_or(Region::Us1).base())?,
         };
         let host = base.host_str().unwrap_or_default();
         if host.is_empty() {
@@ -124,7 +122,12 @@ impl Home {
                 .filter(|region| region.is_discovered())
                 .map(|region| region.host().to_owned())
                 .collect(),
-            _ => self.base.host_str().map(str::to_owned).into_iter().collect(),
+            _ => self
+                .base
+                .host_str()
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -139,7 +142,9 @@ impl Home {
     ) -> Result<Option<Url>, String> {
         let Some(_) = self.region else {
             // A gateway's replies still name the vendor's region; that is no reason to go around it.
-            let Some(location) = location else { return Ok(None) };
+            let Some(location) = location else {
+                return Ok(None);
+            };
             let there = asked.join(location).map_err(|_| unreadable(location))?;
             let same = |part: fn(&Url) -> Option<&str>| part(&there) == part(&self.base);
             if !same(Url::host_str) || !same(|url| Some(url.scheme())) {
@@ -151,8 +156,9 @@ impl Home {
             return Ok(Some(origin(there)).filter(|there| there != asked));
         };
         let found = match (named, location) {
-            (Some(name), _) => Region::named(name)
-                .ok_or_else(|| format!("the tenant lives in `{name}`, a cloud Quell does not know"))?,
+            (Some(name), _) => Region::named(name).ok_or_else(|| {
+                format!("the tenant lives in `{name}`, a cloud Quell does not know")
+            })?,
             (None, Some(location)) => {
                 let there = asked.join(location).map_err(|_| unreadable(location))?;
                 let host = there.host_str().unwrap_or("?").to_owned();
@@ -229,10 +235,22 @@ mod tests {
         };
         let both = json!({ "region": "us-2", "base_url": "https://falcon.example.com" });
         assert_eq!(key(both), "base_url");
-        assert_eq!(key(json!({ "base_url": "http://falcon.example.com" })), "base_url");
-        assert_eq!(key(json!({ "poll": { "interval": "10ms" } })), "poll.interval");
-        assert_eq!(key(json!({ "poll": { "page_size": 1001 } })), "poll.page_size");
-        assert_eq!(key(json!({ "poll": { "lookback": "-1m" } })), "poll.lookback");
+        assert_eq!(
+            key(json!({ "base_url": "http://falcon.example.com" })),
+            "base_url"
+        );
+        assert_eq!(
+            key(json!({ "poll": { "interval": "10ms" } })),
+            "poll.interval"
+        );
+        assert_eq!(
+            key(json!({ "poll": { "page_size": 1001 } })),
+            "poll.page_size"
+        );
+        assert_eq!(
+            key(json!({ "poll": { "lookback": "-1m" } })),
+            "poll.lookback"
+        );
     }
 
     #[test]

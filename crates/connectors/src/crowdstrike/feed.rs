@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use quell_connector::http::Reply;
-use quell_connector::{
-    Batch, BoxFuture, Call, Error, Feed, Fetch, Kind, Result, document,
-};
+use quell_connector::{Batch, BoxFuture, Call, Error, Feed, Fetch, Kind, Result, document};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -68,8 +66,12 @@ impl Cursor {
     fn take(&mut self, json: &RawValue, now: Timestamp) -> bool {
         let stamp: AlertStamp = document::read(json).unwrap_or_default();
         let (id, updated) = (stamp.composite_id.raw(), stamp.updated_timestamp.raw());
-        let (Some(id), Some(updated)) = (id, updated) else { return true };
-        let Ok(at) = updated.parse::<Timestamp>() else { return true };
+        let (Some(id), Some(updated)) = (id, updated) else {
+            return true;
+        };
+        let Ok(at) = updated.parse::<Timestamp>() else {
+            return true;
+        };
         self.latest = self.latest.max(at.min(now));
         let key = format!("{at:.9}@{id}");
         if self.seen.contains(&key) {
@@ -119,9 +121,15 @@ impl CrowdStrike {
             return Err(error.meaning(&reply, false));
         }
         let page = envelope.resources.unwrap_or_default();
-        let next = envelope.meta.pagination.and_then(|pages| pages.after.raw().map(str::to_owned));
+        let next = envelope
+            .meta
+            .pagination
+            .and_then(|pages| pages.after.raw().map(str::to_owned));
         let more = !page.is_empty() && next.is_some() && next != cursor.after;
-        let documents = page.into_iter().filter(|json| cursor.take(json, now)).collect();
+        let documents = page
+            .into_iter()
+            .filter(|json| cursor.take(json, now))
+            .collect();
         if more {
             cursor.after = next;
         } else {
@@ -145,7 +153,11 @@ impl CrowdStrike {
             let stamp: AlertStamp = document::read(json).unwrap_or_default();
             stamp.composite_id.raw() == Some(id)
         };
-        let found = envelope.resources.unwrap_or_default().into_iter().find(|json| about(json));
+        let found = envelope
+            .resources
+            .unwrap_or_default()
+            .into_iter()
+            .find(|json| about(json));
         match (found, envelope.errors.iter().next()) {
             (Some(json), _) => Ok(Some(json)),
             (None, Some(error)) => match error.meaning(&reply, false) {
@@ -197,7 +209,10 @@ mod tests {
         let json = document("c:ind:a:1", "2026-01-01T11:59:00.5Z");
         assert!(cursor.take(&json, now));
         // The same instant in another spelling is the same change.
-        assert!(!cursor.take(&document("c:ind:a:1", "2026-01-01T11:59:00.500000000Z"), now));
+        assert!(!cursor.take(
+            &document("c:ind:a:1", "2026-01-01T11:59:00.500000000Z"),
+            now
+        ));
         assert!(cursor.take(&document("c:ind:a:1", "2026-01-01T11:59:01Z"), now));
         assert_eq!(cursor.latest, at("2026-01-01T11:59:01Z"));
     }

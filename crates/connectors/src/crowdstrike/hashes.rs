@@ -61,7 +61,13 @@ impl wire::Indicator {
         if self.expired.is_set() {
             return Effect::Nothing;
         }
-        match self.action.raw().unwrap_or_default().to_ascii_lowercase().as_str() {
+        match self
+            .action
+            .raw()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "prevent" | "prevent_no_ui" => Effect::Prevent,
             "detect" => Effect::Detect,
             "allow" => Effect::Allow,
@@ -90,7 +96,11 @@ struct Known(Vec<wire::Indicator>);
 
 impl Known {
     fn verdict(&self) -> Verdict {
-        let has = |effect| self.0.iter().any(|known| known.effect() == effect && known.is_global());
+        let has = |effect| {
+            self.0
+                .iter()
+                .any(|known| known.effect() == effect && known.is_global())
+        };
         if has(Effect::Allow) {
             Verdict::Allowed
         } else if has(Effect::Prevent) {
@@ -114,7 +124,10 @@ impl CrowdStrike {
         if let Some(error) = answer.failure(false) {
             return Err(error);
         }
-        let live = answer.resources.into_iter().filter(|known| !known.deleted.is_set());
+        let live = answer
+            .resources
+            .into_iter()
+            .filter(|known| !known.deleted.is_set());
         Ok(Known(live.collect()))
     }
 
@@ -137,16 +150,31 @@ impl CrowdStrike {
         let Some(error) = answer.failure(true) else {
             let id = answer.resources.first().and_then(|made| made.id.line());
             let Some(id) = id else {
-                return Err(api::unreadable(&answer.reply, true, "the vendor's reply holds no indicator"));
+                return Err(api::unreadable(
+                    &answer.reply,
+                    true,
+                    "the vendor's reply holds no indicator",
+                ));
             };
             return Ok(Receipt::of(json!({ "did": "created", "indicator": id })));
         };
-        let says_duplicate = |text: Option<&str>| text.is_some_and(|text| text.to_ascii_lowercase().contains("duplicate"));
+        let says_duplicate = |text: Option<&str>| {
+            text.is_some_and(|text| text.to_ascii_lowercase().contains("duplicate"))
+        };
         let duplicate = says_duplicate(Some(&error.detail))
-            || answer.errors.iter().any(|error| says_duplicate(error.message.raw()))
-            || answer.resources.iter().any(|refused| says_duplicate(refused.message.raw()));
+            || answer
+                .errors
+                .iter()
+                .any(|error| says_duplicate(error.message.raw()))
+            || answer
+                .resources
+                .iter()
+                .any(|refused| says_duplicate(refused.message.raw()));
         if !duplicate {
-            let refused = answer.resources.iter().find_map(|refused| refused.message.line());
+            let refused = answer
+                .resources
+                .iter()
+                .find_map(|refused| refused.message.line());
             return Err(match refused {
                 Some(sentence) if error.kind == Kind::VendorRejected => {
                     Error::new(Kind::VendorRejected, error.operation, sentence)
@@ -163,10 +191,18 @@ impl CrowdStrike {
             return Err(Error::new(Kind::VendorRejected, error.operation, detail));
         };
         let evidence = json!({ "did": "found", "indicator": own.id.line() });
-        let ours = own.is_ours() && own.description.raw().is_some_and(|text| text.contains(cx.reference()));
+        let ours = own.is_ours()
+            && own
+                .description
+                .raw()
+                .is_some_and(|text| text.contains(cx.reference()));
         match (own.effect(), action) {
             (Effect::Prevent, "prevent") | (Effect::Detect, "detect") if own.is_global() => {
-                Ok(if ours { Receipt::of(evidence) } else { Receipt::unchanged(evidence) })
+                Ok(if ours {
+                    Receipt::of(evidence)
+                } else {
+                    Receipt::unchanged(evidence)
+                })
             }
             (Effect::Allow, _) => Err(allowed()),
             _ => Box::pin(self.change(cx, own, action, true)).await,
@@ -174,7 +210,13 @@ impl CrowdStrike {
     }
 
     /// Changes the action of an indicator. `mark` leaves the tag that says Quell did.
-    async fn change(&self, cx: &Call, own: &wire::Indicator, action: &str, mark: bool) -> Result<Receipt> {
+    async fn change(
+        &self,
+        cx: &Call,
+        own: &wire::Indicator,
+        action: &str,
+        mark: bool,
+    ) -> Result<Receipt> {
         let Some(id) = own.id.raw() else {
             let detail = "the vendor shows an indicator without an id";
             return Err(Error::new(Kind::ReplyUnreadable, api::IOC_UPDATE, detail));
@@ -184,16 +226,29 @@ impl CrowdStrike {
         if mark || own.is_ours() {
             tags.push(MARK);
         }
-        let listed: Vec<&str> = own.platforms.iter().filter_map(|platform| platform.raw()).collect();
+        let listed: Vec<&str> = own
+            .platforms
+            .iter()
+            .filter_map(|platform| platform.raw())
+            .collect();
         let until = own.expired.is_set().then(|| {
-            cx.clock().now().checked_add(RENEWED).unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+            cx.clock()
+                .now()
+                .checked_add(RENEWED)
+                .unwrap_or(jiff::Timestamp::MAX)
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string()
         });
         let comment = format!("Changed by Quell ({})", cx.reference());
         let change = wire::ChangedIndicator {
             id,
             action,
             severity: own.severity.raw().unwrap_or("high"),
-            platforms: if listed.is_empty() { PLATFORMS } else { &listed },
+            platforms: if listed.is_empty() {
+                PLATFORMS
+            } else {
+                &listed
+            },
             applied_globally: true,
             tags: &tags,
             expiration: until.as_deref(),
@@ -220,9 +275,11 @@ impl CrowdStrike {
         }
         match answer.failure(true) {
             // Gone already: by an attempt of ours whose reply was lost, or by somebody else.
-            Some(error) if error.kind == Kind::TargetNotFound => {
-                Ok(if answer.reply.after_doubt { Receipt::of(evidence) } else { Receipt::unchanged(evidence) })
-            }
+            Some(error) if error.kind == Kind::TargetNotFound => Ok(if answer.reply.after_doubt {
+                Receipt::of(evidence)
+            } else {
+                Receipt::unchanged(evidence)
+            }),
             Some(error) => Err(error),
             None => Ok(Receipt::of(evidence)),
         }
@@ -262,10 +319,20 @@ impl CrowdStrike {
     }
 
     /// Brings back a verdict somebody else had given.
-    async fn restore(&self, cx: &Call, known: &Known, action: &str, effect: Effect) -> Result<Receipt> {
+    async fn restore(
+        &self,
+        cx: &Call,
+        known: &Known,
+        action: &str,
+        effect: Effect,
+    ) -> Result<Receipt> {
         match known.own() {
-            Some(own) if own.effect() == effect => Ok(Receipt::unchanged(json!({ "indicator": own.id.line() }))),
-            Some(own) if own.is_ours() || own.is_marked() => self.change(cx, own, action, false).await,
+            Some(own) if own.effect() == effect => {
+                Ok(Receipt::unchanged(json!({ "indicator": own.id.line() })))
+            }
+            Some(own) if own.is_ours() || own.is_marked() => {
+                self.change(cx, own, action, false).await
+            }
             Some(_) => Err(not_ours()),
             None => Err(refused(
                 "the indicator that held this verdict is gone; somebody deleted it, and Quell does not make it again",

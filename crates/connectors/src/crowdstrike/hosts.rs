@@ -31,9 +31,14 @@ pub(super) struct Hosts {
 /// What became of one host of an action request.
 #[derive(Debug, Clone)]
 enum Outcome {
-    Accepted { request_id: Option<String> },
+    Accepted {
+        request_id: Option<String>,
+    },
     /// The vendor says the host is in that state. `ours` when an earlier attempt may have put it there.
-    AlreadySo { error: Error, ours: bool },
+    AlreadySo {
+        error: Error,
+        ours: bool,
+    },
 }
 
 impl Hosts {
@@ -76,7 +81,10 @@ fn actions(operation: &'static str, plane: Arc<Plane>) -> Coalescer<String, Outc
 /// The ids in order, each once: two alerts about one host are two callers.
 fn distinct(ids: &[String]) -> Vec<String> {
     let mut seen = HashSet::new();
-    ids.iter().filter(|id| seen.insert(id.as_str())).cloned().collect()
+    ids.iter()
+        .filter(|id| seen.insert(id.as_str()))
+        .cloned()
+        .collect()
 }
 
 fn each<A: Named, R>(
@@ -135,7 +143,11 @@ impl<'a, A: Named> Sorted<'a, A> {
     }
 
     fn error(&self, id: &str) -> Option<&'a wire::ApiError> {
-        self.answer.errors.iter().find(|error| error.is_about(id)).or(self.common)
+        self.answer
+            .errors
+            .iter()
+            .find(|error| error.is_about(id))
+            .or(self.common)
     }
 }
 
@@ -143,12 +155,17 @@ fn found(sorted: &Sorted<'_, wire::Device>, id: &str) -> Result<wire::Device> {
     if let Some(device) = sorted.resource(id) {
         return Ok(device.clone());
     }
-    match sorted.error(id).map(|error| error.meaning(&sorted.answer.reply, false)) {
+    match sorted
+        .error(id)
+        .map(|error| error.meaning(&sorted.answer.reply, false))
+    {
         Some(error) if error.kind != Kind::TargetNotFound => Err(error),
         _ => Err(Error::new(
             Kind::TargetNotFound,
             api::DEVICES_READ,
-            format!("CrowdStrike shows no host `{id}`: it is unknown, hidden, or another customer's"),
+            format!(
+                "CrowdStrike shows no host `{id}`: it is unknown, hidden, or another customer's"
+            ),
         )
         .request_id(sorted.answer.reply.request_id.clone())),
     }
@@ -162,7 +179,11 @@ fn acted(sorted: &Sorted<'_, wire::Accepted>, id: &str) -> Result<Outcome> {
         });
     }
     let Some(error) = sorted.error(id) else {
-        return Err(api::unreadable(reply, true, "the vendor's reply left this host out"));
+        return Err(api::unreadable(
+            reply,
+            true,
+            "the vendor's reply left this host out",
+        ));
     };
     let meaning = error.meaning(reply, true);
     if error.code.0 == Some(409) {
@@ -182,10 +203,14 @@ impl CrowdStrike {
 }
 
 fn device_id(host: &Host) -> Result<String> {
-    host.id.as_deref().and_then(text::present).map(str::to_owned).ok_or_else(|| {
-        let detail = "the host has no device id; a name may belong to several";
-        Error::new(Kind::Unsupported, "host.containment", detail)
-    })
+    host.id
+        .as_deref()
+        .and_then(text::present)
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            let detail = "the host has no device id; a name may belong to several";
+            Error::new(Kind::Unsupported, "host.containment", detail)
+        })
 }
 
 fn reading(device: &wire::Device) -> Result<Reading<Containment>> {
@@ -193,10 +218,15 @@ fn reading(device: &wire::Device) -> Result<Reading<Containment>> {
     Ok(match status.as_str() {
         "normal" => Reading::Settled(Containment::Released),
         "contained" => Reading::Settled(Containment::Contained),
-        "containment_pending" => Reading::Moving { to: Containment::Contained },
-        "lift_containment_pending" => Reading::Moving { to: Containment::Released },
+        "containment_pending" => Reading::Moving {
+            to: Containment::Contained,
+        },
+        "lift_containment_pending" => Reading::Moving {
+            to: Containment::Released,
+        },
         other => {
-            let detail = format!("the host's containment is `{other}`, a state Quell does not know");
+            let detail =
+                format!("the host's containment is `{other}`, a state Quell does not know");
             return Err(Error::new(Kind::ReplyUnreadable, api::DEVICES_READ, detail));
         }
     })
@@ -238,10 +268,16 @@ impl Control<HostContainment> for CrowdStrike {
                 let evidence = json!({ "host": id, "status": status, "request": error.request_id });
                 match reading(&device)? {
                     Reading::Settled(now) | Reading::Moving { to: now } if now == *want => {
-                        Ok(if ours { Receipt::of(evidence) } else { Receipt::unchanged(evidence) })
+                        Ok(if ours {
+                            Receipt::of(evidence)
+                        } else {
+                            Receipt::unchanged(evidence)
+                        })
                     }
                     Reading::Moving { .. } => {
-                        let detail = format!("nothing was done: the host is in state `{status}` and takes no other order until that has ended");
+                        let detail = format!(
+                            "nothing was done: the host is in state `{status}` and takes no other order until that has ended"
+                        );
                         Err(Error::new(Kind::VendorUnavailable, error.operation, detail)
                             .code(409)
                             .request_id(error.request_id.as_deref().map(str::to_owned)))

@@ -158,10 +158,18 @@ impl Visitor<'_> for NumberVisitor {
             return Ok(Number(None));
         };
         let number = given.parse().ok();
-        let number = number.or_else(|| given.parse().ok().and_then(|n: f64| format!("{n:.0}").parse().ok()));
+        let number = number.or_else(|| {
+            given
+                .parse()
+                .ok()
+                .and_then(|n: f64| format!("{n:.0}").parse().ok())
+        });
         match number {
             Some(number) => Ok(Number(Some(number))),
-            None => Err(E::custom(format!("`{}` is not a number", text::line(given)))),
+            None => Err(E::custom(format!(
+                "`{}` is not a number",
+                text::line(given)
+            ))),
         }
     }
 }
@@ -194,7 +202,10 @@ impl Visitor<'_> for FlagVisitor {
         match given.to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Ok(Flag(Some(true))),
             "false" | "no" | "0" => Ok(Flag(Some(false))),
-            _ => Err(E::custom(format!("`{}` is neither true nor false", text::line(given)))),
+            _ => Err(E::custom(format!(
+                "`{}` is neither true nor false",
+                text::line(given)
+            ))),
         }
     }
 }

@@ -18,15 +18,29 @@ pub(super) async fn probe(falcon: &CrowdStrike, cx: &Call) -> Vec<Check> {
             let host = grant.base.host_str().unwrap_or_default();
             let region = Region::at(host);
             let place = region.map_or_else(|| host.to_owned(), |region| region.as_str().to_owned());
-            check(cx, "Sign-in", "everything", Some(true), format!("Signed in at {place}."))
+            check(
+                cx,
+                "Sign-in",
+                "everything",
+                Some(true),
+                format!("Signed in at {place}."),
+            )
         }
-        Err(error) => check(cx, "Sign-in", "everything", verdict(error), error.to_string()),
+        Err(error) => check(
+            cx,
+            "Sign-in",
+            "everything",
+            verdict(error),
+            error.to_string(),
+        ),
     }];
     if signed_in.is_err() {
         return checks;
     }
     for (operation, used_by, request) in trials(falcon) {
-        let Some(name) = api::needs(operation) else { continue };
+        let Some(name) = api::needs(operation) else {
+            continue;
+        };
         let outcome = match request {
             Ok(request) => falcon.plane.send(cx, request.answers(ADMITTED)).await,
             Err(error) => Err(error),
@@ -34,7 +48,8 @@ pub(super) async fn probe(falcon: &CrowdStrike, cx: &Call) -> Vec<Check> {
         checks.push(match outcome {
             Ok(_) => check(cx, name, used_by, Some(true), "Granted.".to_owned()),
             Err(error) if error.kind == Kind::PermissionMissing => {
-                let detail = format!("Missing; grant `{name}` to the API client in the Falcon console.");
+                let detail =
+                    format!("Missing; grant `{name}` to the API client in the Falcon console.");
                 check(cx, name, used_by, Some(false), detail)
             }
             Err(error) => {
@@ -76,7 +91,10 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
         (
             api::DEVICES_READ,
             "contain_host, release_host, kill_process",
-            Ok(Request::get(api::DEVICES_READ, "/devices/queries/devices/v1?limit=1")),
+            Ok(Request::get(
+                api::DEVICES_READ,
+                "/devices/queries/devices/v1?limit=1",
+            )),
         ),
         (
             api::DEVICES_CONTAIN,
@@ -91,7 +109,10 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
         (
             api::RTR_OPEN,
             "kill_process",
-            Ok(Request::get(api::RTR_LIST, "/real-time-response/queries/sessions/v1?limit=1")),
+            Ok(Request::get(
+                api::RTR_LIST,
+                "/real-time-response/queries/sessions/v1?limit=1",
+            )),
         ),
         (
             api::RTR_KILL,
@@ -106,7 +127,10 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
         (
             api::IOC_SEARCH,
             HASHES,
-            Ok(Request::get(api::IOC_SEARCH, "/iocs/combined/indicator/v1?limit=1")),
+            Ok(Request::get(
+                api::IOC_SEARCH,
+                "/iocs/combined/indicator/v1?limit=1",
+            )),
         ),
         (
             api::IOC_UPDATE,

@@ -4,7 +4,7 @@
 mod listing;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quell_connector::{Call, Error, Kind, Perform, Progress, Receipt, Result};
@@ -33,22 +33,40 @@ const NO_SENSOR: &str = "40401";
 pub(super) struct Guests(Mutex<HashMap<String, usize>>);
 
 impl Guests {
-    fn arrive(&self, host: &str) {
-        let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *guests.entry(host.to_owned()).or_default() += 1;
+    fn arrive<'a>(&'a self, host: &'a str) -> Guest<'a> {
+        *self.lock().entry(host.to_owned()).or_default() += 1;
+        Guest { guests: self, host }
     }
 
-    /// Whether nobody is left.
-    fn leave(&self, host: &str) -> bool {
-        let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = guests.get_mut(host).map_or(0, |count| {
-            *count = count.saturating_sub(1);
-            *count
-        });
-        if left == 0 {
-            guests.remove(host);
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One kill on a host. It counts until it is dropped, also when its caller gives up on it.
+struct Guest<'a> {
+    guests: &'a Guests,
+    host: &'a str,
+}
+
+impl Guest<'_> {
+    /// Leaves, and says whether nobody is left.
+    fn leave(self) -> bool {
+        let (guests, host) = (self.guests, self.host);
+        drop(self);
+        !guests.lock().contains_key(host)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        let mut guests = self.guests.lock();
+        if let Some(count) = guests.get_mut(self.host) {
+            *count -= 1;
+            if *count == 0 {
+                guests.remove(self.host);
+            }
         }
-        left == 0
     }
 }
 
@@ -83,9 +101,17 @@ impl Evidence {
     fn receipt(self) -> Result<Receipt> {
         let unchanged = matches!(self.outcome, Outcome::Gone | Outcome::Reused);
         let evidence = serde_json::to_value(self).map_err(|error| {
-            Error::new(Kind::ReplyUnreadable, api::RTR_KILL, "the receipt cannot be written").source(error)
+            Error::new(
+                Kind::ReplyUnreadable,
+                api::RTR_KILL,
+                "the receipt cannot be written",
+            )
+            .source(error)
         })?;
-        Ok(Receipt { unchanged, evidence })
+        Ok(Receipt {
+            unchanged,
+            evidence,
+        })
     }
 }
 
@@ -107,7 +133,9 @@ impl<'a> Victim<'a> {
         };
         let name = process.name.as_deref().or(process.path.as_deref());
         let Some(name) = name.map(listing::image).filter(|name| !name.is_empty()) else {
-            return refuse("the process has no image name, so it cannot be told from another under the same pid");
+            return refuse(
+                "the process has no image name, so it cannot be told from another under the same pid",
+            );
         };
         Ok(Self { device, pid, name })
     }
@@ -142,13 +170,17 @@ impl CrowdStrike {
         let sent = api::send_ps(&self.plane, cx, session, device).await?;
         let request = request_id(&sent, api::RTR_LIST)?;
         if sent.queued_command_offline.is_set() {
-            return Err(offline(device, &Error::new(Kind::VendorUnavailable, api::RTR_LIST, "")));
+            return Err(offline(
+                device,
+                &Error::new(Kind::VendorUnavailable, api::RTR_LIST, ""),
+            ));
         }
         let within = cx.within(COMMAND_LIMIT);
         let first = within
             .poll(api::RTR_LIST_RESULT, LOOK, || async {
                 let status =
-                    api::command_status(&self.plane, &within, api::RTR_LIST_RESULT, &request, 0).await?;
+                    api::command_status(&self.plane, &within, api::RTR_LIST_RESULT, &request, 0)
+                        .await?;
                 Ok(status.complete.is_set().then_some(status))
             })
             .await?;
@@ -162,7 +194,8 @@ impl CrowdStrike {
                 break;
             }
             let piece =
-                api::command_status(&self.plane, cx, api::RTR_LIST_RESULT, &request, sequence).await;
+                api::command_status(&self.plane, cx, api::RTR_LIST_RESULT, &request, sequence)
+                    .await;
             match piece {
                 Ok(piece) if !piece.stdout.as_written().is_empty() => {
                     text.push_str(piece.stdout.as_written());
@@ -177,7 +210,12 @@ impl CrowdStrike {
     }
 
     /// What runs under the pid now. A session that somebody closed meanwhile is opened again.
-    async fn look(&self, cx: &Call, victim: &Victim<'_>, session: &mut Option<String>) -> Result<Found> {
+    async fn look(
+        &self,
+        cx: &Call,
+        victim: &Victim<'_>,
+        session: &mut Option<String>,
+    ) -> Result<Found> {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -195,13 +233,20 @@ impl CrowdStrike {
             match self.list(cx, victim.device, &id).await {
                 Ok(text) => return listing::find(&text, victim.pid, &victim.name),
                 Err(error) if is_offline(&error) => return Err(offline(victim.device, &error)),
-                Err(error) if error.kind == Kind::TargetNotFound && attempts < SESSIONS => *session = None,
+                Err(error) if error.kind == Kind::TargetNotFound && attempts < SESSIONS => {
+                    *session = None
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    async fn kill(&self, cx: &Call, victim: &Victim<'_>, session: &mut Option<String>) -> Result<Receipt> {
+    async fn kill(
+        &self,
+        cx: &Call,
+        victim: &Victim<'_>,
+        session: &mut Option<String>,
+    ) -> Result<Receipt> {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -216,6 +261,13 @@ impl CrowdStrike {
                 Found::Nothing => return evidence(Outcome::Gone, "nothing").receipt(),
                 Found::Other { name } => return evidence(Outcome::Reused, &name).receipt(),
                 Found::Same { name } => name,
+                Found::Unclear { name } => {
+                    let (pid, wanted) = (victim.pid, &victim.name);
+                    let detail = format!(
+                        "nothing was killed: pid {pid} runs `{name}`, which cannot be told to be `{wanted}`"
+                    );
+                    return Err(Error::new(Kind::VendorRejected, api::RTR_LIST, detail));
+                }
             };
             let id = session.clone().unwrap_or_default();
             let sent = api::send_kill(&self.plane, cx, &id, victim.device, victim.pid).await;
@@ -250,7 +302,10 @@ impl CrowdStrike {
             return Ok(());
         };
         let state = answer.resources.iter().find(|state| {
-            state.id.raw().is_some_and(|id| id.eq_ignore_ascii_case(device))
+            state
+                .id
+                .raw()
+                .is_some_and(|id| id.eq_ignore_ascii_case(device))
         });
         match state.and_then(|state| state.state.raw()) {
             Some(word) if word.eq_ignore_ascii_case("offline") => {
@@ -275,7 +330,9 @@ fn is_offline(error: &Error) -> bool {
 }
 
 fn offline(device: &str, error: &Error) -> Error {
-    let detail = format!("host `{device}` is offline; nothing was done, and a kill is never queued for later");
+    let detail = format!(
+        "host `{device}` is offline; nothing was done, and a kill is never queued for later"
+    );
     Error::new(Kind::VendorUnavailable, error.operation, detail)
         .code(NO_SENSOR)
         .request_id(error.request_id.as_deref().map(str::to_owned))
@@ -285,10 +342,10 @@ impl Perform<KillProcess> for CrowdStrike {
     async fn perform(&self, cx: &Call, process: &Process) -> Result<Receipt> {
         let victim = Victim::of(process)?;
         self.refuse_if_offline(cx, victim.device).await?;
-        self.guests.arrive(victim.device);
+        let guest = self.guests.arrive(victim.device);
         let mut session = None;
         let result = self.kill(cx, &victim, &mut session).await;
-        let last = self.guests.leave(victim.device);
+        let last = guest.leave();
         // After a kill was sent the session stays for `progress`, which looks again and then ends it.
         let sent = matches!(&result, Ok(receipt) if !receipt.unchanged);
         if let Some(session) = session.filter(|_| last && !sent) {
@@ -299,9 +356,15 @@ impl Perform<KillProcess> for CrowdStrike {
 
     async fn progress(&self, cx: &Call, process: &Process, receipt: &Receipt) -> Result<Progress> {
         let victim = Victim::of(process)?;
-        let evidence: Evidence = serde_json::from_value(receipt.evidence.clone()).map_err(|error| {
-            Error::new(Kind::ReplyUnreadable, "process.kill", "the receipt is not one of this connector's").source(error)
-        })?;
+        let evidence: Evidence =
+            serde_json::from_value(receipt.evidence.clone()).map_err(|error| {
+                Error::new(
+                    Kind::ReplyUnreadable,
+                    "process.kill",
+                    "the receipt is not one of this connector's",
+                )
+                .source(error)
+            })?;
         let seen = evidence.seen.as_deref().unwrap_or("another process");
         match evidence.outcome {
             Outcome::Gone => {
@@ -319,18 +382,20 @@ impl Perform<KillProcess> for CrowdStrike {
         }
         let complaint = match &evidence.cloud_request_id {
             None => None,
-            Some(id) => match api::command_status(&self.plane, cx, api::RTR_KILL_RESULT, id, 0).await {
-                Ok(status) if !status.complete.is_set() => return Ok(Progress::Pending),
-                Ok(status) => status.stderr.line(),
-                // The vendor forgets commands after a while; what runs still tells.
-                Err(error) if error.kind == Kind::TargetNotFound => None,
-                Err(error) => return Err(error),
-            },
+            Some(id) => {
+                match api::command_status(&self.plane, cx, api::RTR_KILL_RESULT, id, 0).await {
+                    Ok(status) if !status.complete.is_set() => return Ok(Progress::Pending),
+                    Ok(status) => status.stderr.line(),
+                    // The vendor forgets commands after a while; what runs still tells.
+                    Err(error) if error.kind == Kind::TargetNotFound => None,
+                    Err(error) => return Err(error),
+                }
+            }
         };
-        self.guests.arrive(victim.device);
+        let guest = self.guests.arrive(victim.device);
         let mut session = evidence.session_id.clone();
         let found = self.look(cx, &victim, &mut session).await;
-        if let (true, Some(session)) = (self.guests.leave(victim.device), session) {
+        if let (true, Some(session)) = (guest.leave(), session) {
             self.close(cx, &session).await;
         }
         Ok(verdict(&victim, &evidence, complaint, &found?))
@@ -338,12 +403,21 @@ impl Perform<KillProcess> for CrowdStrike {
 }
 
 /// What the kill came to, from what the vendor said of it and what runs now.
-fn verdict(victim: &Victim<'_>, evidence: &Evidence, complaint: Option<String>, found: &Found) -> Progress {
+fn verdict(
+    victim: &Victim<'_>,
+    evidence: &Evidence,
+    complaint: Option<String>,
+    found: &Found,
+) -> Progress {
     let Victim { pid, name, .. } = victim;
     let gone = match found {
         Found::Nothing => format!("`{name}` (pid {pid}) is no longer running."),
         Found::Other { name: other } => {
             format!("`{name}` is no longer running; pid {pid} belongs to `{other}` now.")
+        }
+        Found::Unclear { name: other } => {
+            let note = format!("Pid {pid} shows `{other}` now, which may or may not be `{name}`.");
+            return Progress::Unconfirmed { note };
         }
         Found::Same { .. } => {
             return match (complaint, evidence.outcome) {
@@ -353,7 +427,9 @@ fn verdict(victim: &Victim<'_>, evidence: &Evidence, complaint: Option<String>, 
                 // Nobody knows whether the kill arrived, and it is never sent twice.
                 (None, Outcome::InDoubt) => Progress::Lost,
                 (None, _) => Progress::Failed {
-                    note: format!("The host reports the kill as done, but `{name}` (pid {pid}) still runs."),
+                    note: format!(
+                        "The host reports the kill as done, but `{name}` (pid {pid}) still runs."
+                    ),
                 },
             };
         }
@@ -362,7 +438,9 @@ fn verdict(victim: &Victim<'_>, evidence: &Evidence, complaint: Option<String>, 
         // The process ended between the look and the kill.
         (Some(_), _) => Progress::AlreadySo { note: gone },
         (None, Outcome::InDoubt) => Progress::Done {
-            note: format!("{gone} The reply to the kill was lost, so it may also have ended by itself."),
+            note: format!(
+                "{gone} The reply to the kill was lost, so it may also have ended by itself."
+            ),
         },
         (None, _) => Progress::Done { note: gone },
     }
@@ -377,11 +455,11 @@ mod tests {
     #[test]
     fn a_session_is_closed_by_whoever_leaves_last() {
         let guests = Guests::default();
-        guests.arrive("h");
-        guests.arrive("h");
-        assert!(!guests.leave("h"));
-        assert!(guests.leave("h"));
-        assert!(guests.leave("never came"));
+        let (first, second) = (guests.arrive("h"), guests.arrive("h"));
+        let given_up = guests.arrive("h");
+        assert!(!first.leave());
+        drop(given_up);
+        assert!(second.leave());
     }
 
     #[test]

@@ -35,7 +35,6 @@ pub(super) struct Meta {
 #[serde(default)]
 pub(super) struct Pagination {
     pub(super) after: Text,
-    pub(super) total: Number,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,13 +61,11 @@ pub(super) struct Ids<'a> {
 #[serde(default)]
 pub(super) struct Device {
     pub(super) device_id: Text,
-    pub(super) hostname: Text,
     pub(super) status: Text,
     pub(super) platform_name: Text,
     pub(super) os_version: Text,
     pub(super) product_type: Text,
     pub(super) product_type_desc: Text,
-    pub(super) reduced_functionality_mode: Text,
     pub(super) tags: List<Text>,
 }
 
@@ -98,7 +95,6 @@ pub(super) struct OpenSession<'a> {
 pub(super) struct Session {
     pub(super) session_id: Text,
     pub(super) offline_queued: Flag,
-    pub(super) platform: Text,
 }
 
 #[derive(Debug, Serialize)]

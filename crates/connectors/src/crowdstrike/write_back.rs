@@ -22,27 +22,47 @@ const fn word(status: AlertStatus) -> Option<&'static str> {
 impl CrowdStrike {
     async fn update(&self, cx: &Call, id: &str, update: &AlertUpdate) -> Result<()> {
         let comment = text::block(&update.comment);
-        let mut parameters = vec![ActionParameter { name: "add_tag", value: TAG }];
+        let mut parameters = vec![ActionParameter {
+            name: "add_tag",
+            value: TAG,
+        }];
         if let Some(status) = update.status.and_then(word) {
-            parameters.push(ActionParameter { name: "update_status", value: status });
+            parameters.push(ActionParameter {
+                name: "update_status",
+                value: status,
+            });
         }
         if !comment.is_empty() {
-            parameters.push(ActionParameter { name: "append_comment", value: &comment });
+            parameters.push(ActionParameter {
+                name: "append_comment",
+                value: &comment,
+            });
         }
         let answer = api::update_alert(&self.plane, cx, id, &parameters).await?;
         if let Some(error) = answer.failure(true) {
             return Err(error);
         }
         // The vendor answers 200 for ids it does not know; only the count tells.
-        let affected = answer.meta.writes.as_ref().and_then(|writes| writes.resources_affected.0);
+        let affected = answer
+            .meta
+            .writes
+            .as_ref()
+            .and_then(|writes| writes.resources_affected.0);
         match affected {
             Some(0) => {
-                let detail = format!("CrowdStrike changed nothing: it knows no alert `{}`", text::line(id));
+                let detail = format!(
+                    "CrowdStrike changed nothing: it knows no alert `{}`",
+                    text::line(id)
+                );
                 Err(Error::new(Kind::TargetNotFound, api::ALERTS_UPDATE, detail)
                     .request_id(answer.reply.request_id.clone()))
             }
             Some(_) => Ok(()),
-            None => Err(api::unreadable(&answer.reply, true, "the vendor's reply does not say what was changed")),
+            None => Err(api::unreadable(
+                &answer.reply,
+                true,
+                "the vendor's reply does not say what was changed",
+            )),
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::kit::{call, workstation};
 #[tokio::test]
 async fn an_alert_is_fetched_by_the_id_a_webhook_carries() {
     let (lab, aid) = workstation().await;
-    let id = lab.twin.add_alert(&AlertSpec::on(&aid, Process::new(5260, "stealer.exe"))).unwrap();
+    let id = lab
+        .twin
+        .add_alert(&AlertSpec::on(&aid, Process::new(5260, "stealer.exe")))
+        .unwrap();
     let connected = lab.connect();
     let body = json!({ "trigger": { "data": { "Composite ID": id } } }).to_string();
     let body = serde_json::value::RawValue::from_string(body).unwrap();
@@ -26,23 +29,35 @@ async fn an_unknown_or_odd_id_fetches_nothing() {
     let (lab, _) = workstation().await;
     let fetch = lab.connect().abilities.fetch.clone().unwrap();
     for id in ["c:ind:a:1", "", "'\"/../?&=%00", "a|b:c"] {
-        assert!(fetch.fetch(&call(&lab), id).await.unwrap().is_none(), "{id}");
+        assert!(
+            fetch.fetch(&call(&lab), id).await.unwrap().is_none(),
+            "{id}"
+        );
     }
 }
 
 #[tokio::test]
 async fn status_comment_and_tag_are_written_back() {
     let (lab, aid) = workstation().await;
-    let id = lab.twin.add_alert(&AlertSpec::on(&aid, Process::new(5260, "stealer.exe"))).unwrap();
+    let id = lab
+        .twin
+        .add_alert(&AlertSpec::on(&aid, Process::new(5260, "stealer.exe")))
+        .unwrap();
     let update = AlertUpdate {
         status: Some(AlertStatus::Closed),
         comment: "Host contained.\n\u{202e}Nothing else.".into(),
     };
     let write_back = lab.connect().abilities.write_back.clone().unwrap();
-    write_back.write_back(&call(&lab), &id, &update).await.unwrap();
+    write_back
+        .write_back(&call(&lab), &id, &update)
+        .await
+        .unwrap();
     assert_eq!(lab.twin.alert_status(&id).as_deref(), Some("closed"));
     assert_eq!(lab.twin.alert_tags(&id), ["quell"]);
-    assert_eq!(lab.twin.alert_comments(&id), ["Host contained.  Nothing else."]);
+    assert_eq!(
+        lab.twin.alert_comments(&id),
+        ["Host contained.  Nothing else."]
+    );
 }
 
 #[tokio::test]
@@ -53,7 +68,10 @@ async fn a_write_that_changed_nothing_is_an_error() {
         comment: "hello".into(),
     };
     let write_back = lab.connect().abilities.write_back.clone().unwrap();
-    let error = write_back.write_back(&call(&lab), "c:ind:a:1", &update).await.unwrap_err();
+    let error = write_back
+        .write_back(&call(&lab), "c:ind:a:1", &update)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::TargetNotFound);
 }
 
@@ -71,12 +89,22 @@ async fn what_is_switched_off_is_not_offered() {
 #[tokio::test]
 async fn what_the_twin_raises_is_understood_whole() {
     let (lab, aid) = workstation().await;
-    let id = lab.twin.add_alert(&AlertSpec::on(&aid, Process::new(5260, "stealer.exe"))).unwrap();
+    let id = lab
+        .twin
+        .add_alert(&AlertSpec::on(&aid, Process::new(5260, "stealer.exe")))
+        .unwrap();
     let text = lab.twin.alert(&id).unwrap().to_string();
     let raw = serde_json::value::RawValue::from_string(text).unwrap();
     let alert = quell_connectors::crowdstrike::normalise(&raw).unwrap();
-    let kinds: Vec<Value> = alert.entities.iter().map(|entity| json!(entity.entity_type())).collect();
-    assert_eq!(kinds, ["host", "process", "process", "process", "file", "account"]);
+    let kinds: Vec<Value> = alert
+        .entities
+        .iter()
+        .map(|entity| json!(entity.entity_type()))
+        .collect();
+    assert_eq!(
+        kinds,
+        ["host", "process", "process", "process", "file", "account"]
+    );
     let notes: Vec<_> = alert.notes.iter().map(|note| note.field.as_str()).collect();
     assert_eq!(notes, ["sha1"]);
 }

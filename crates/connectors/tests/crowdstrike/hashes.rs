@@ -37,7 +37,11 @@ async fn with(ioc: Ioc) -> Lab {
 }
 
 async fn verdict(lab: &Lab) -> Setting {
-    match read(lab, &lab.connect(), BAN, &file(HASH)).await.unwrap().reading {
+    match read(lab, &lab.connect(), BAN, &file(HASH))
+        .await
+        .unwrap()
+        .reading
+    {
         Reading::Settled(value) => value,
         other => panic!("{other:?}"),
     }
@@ -48,7 +52,10 @@ async fn a_ban_says_whose_it_is_and_what_for() {
     let lab = lab(Fleet::default()).await;
     write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap();
     let [ioc] = lab.twin.iocs().try_into().unwrap();
-    assert_eq!((ioc.source.as_str(), ioc.action.as_str()), ("quell", "prevent"));
+    assert_eq!(
+        (ioc.source.as_str(), ioc.action.as_str()),
+        ("quell", "prevent")
+    );
     assert_eq!(ioc.tags, ["quell"]);
     assert_eq!(ioc.platforms, ["windows", "mac", "linux"]);
     assert!(ioc.applied_globally);
@@ -63,11 +70,19 @@ async fn what_an_analyst_watched_is_banned_and_watched_again_after_the_undo() {
     assert!(!receipt.unchanged);
     assert_eq!(verdict(&lab).await, Setting::named("banned"));
     let watched = Setting::named("watched");
-    set(&lab, &lab.connect(), BAN, &file(HASH), &watched).await.unwrap();
+    set(&lab, &lab.connect(), BAN, &file(HASH), &watched)
+        .await
+        .unwrap();
     assert_eq!(verdict(&lab).await, watched);
     let [ioc] = lab.twin.iocs().try_into().unwrap();
-    assert_eq!((ioc.source.as_str(), ioc.severity.as_str()), ("analyst", "medium"));
-    assert_eq!((ioc.tags, ioc.platforms), (vec!["case-12".to_owned()], vec!["windows".to_owned()]));
+    assert_eq!(
+        (ioc.source.as_str(), ioc.severity.as_str()),
+        ("analyst", "medium")
+    );
+    assert_eq!(
+        (ioc.tags, ioc.platforms),
+        (vec!["case-12".to_owned()], vec!["windows".to_owned()])
+    );
 }
 
 #[tokio::test]
@@ -76,16 +91,23 @@ async fn an_indicator_without_effect_is_used_and_left_without_effect() {
     assert_eq!(verdict(&lab).await, Setting::named("neutral"));
     write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap();
     assert_eq!(verdict(&lab).await, Setting::named("banned"));
-    write(&lab, &lab.connect(), UNBAN, &file(HASH)).await.unwrap();
+    write(&lab, &lab.connect(), UNBAN, &file(HASH))
+        .await
+        .unwrap();
     let [ioc] = lab.twin.iocs().try_into().unwrap();
-    assert_eq!((ioc.action.as_str(), ioc.tags), ("no_action", vec!["case-12".to_owned()]));
+    assert_eq!(
+        (ioc.action.as_str(), ioc.tags),
+        ("no_action", vec!["case-12".to_owned()])
+    );
 }
 
 #[tokio::test]
 async fn what_somebody_allowed_is_not_overruled() {
     let lab = with(theirs("allow")).await;
     assert_eq!(verdict(&lab).await, Setting::named("allowed"));
-    let error = write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap_err();
+    let error = write(&lab, &lab.connect(), BAN, &file(HASH))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorRejected);
     assert!(error.detail.contains("allowed"), "{error}");
     assert_eq!(lab.twin.iocs()[0].action, "allow");
@@ -94,8 +116,15 @@ async fn what_somebody_allowed_is_not_overruled() {
 #[tokio::test]
 async fn somebody_else_s_ban_is_neither_made_again_nor_taken_back() {
     let lab = with(theirs("prevent")).await;
-    assert!(write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap().unchanged);
-    let error = write(&lab, &lab.connect(), UNBAN, &file(HASH)).await.unwrap_err();
+    assert!(
+        write(&lab, &lab.connect(), BAN, &file(HASH))
+            .await
+            .unwrap()
+            .unchanged
+    );
+    let error = write(&lab, &lab.connect(), UNBAN, &file(HASH))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorRejected);
     assert_eq!(lab.twin.iocs().len(), 1);
     assert_eq!(lab.twin.count(Endpoint::IocDelete), 0);
@@ -110,7 +139,9 @@ async fn an_indicator_for_some_groups_only_is_left_to_people() {
     })
     .await;
     assert_eq!(verdict(&lab).await, Setting::named("neutral"));
-    let error = write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap_err();
+    let error = write(&lab, &lab.connect(), BAN, &file(HASH))
+        .await
+        .unwrap_err();
     assert!(error.detail.contains("host groups"), "{error}");
     assert_eq!(lab.twin.iocs()[0].host_groups, ["g1"]);
 }
@@ -130,7 +161,9 @@ async fn a_ban_that_ran_out_is_no_ban_and_can_be_renewed() {
         write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap();
         assert_eq!(verdict(&lab).await, Setting::named("banned"), "{source}");
         assert_eq!(lab.twin.iocs().len(), 1);
-        write(&lab, &lab.connect(), UNBAN, &file(HASH)).await.unwrap();
+        write(&lab, &lab.connect(), UNBAN, &file(HASH))
+            .await
+            .unwrap();
         assert_eq!(verdict(&lab).await, Setting::named("neutral"), "{source}");
     }
 }
@@ -138,13 +171,21 @@ async fn a_ban_that_ran_out_is_no_ban_and_can_be_renewed() {
 #[tokio::test]
 async fn a_lost_reply_leaves_one_indicator_that_is_ours_to_take_back() {
     let lab = lab(Fleet::default()).await;
-    lab.twin.fail_next(Endpoint::IocCreate, Fault::DropAfterApply);
+    lab.twin
+        .fail_next(Endpoint::IocCreate, Fault::DropAfterApply);
     let receipt = write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap();
     assert!(!receipt.unchanged);
     assert_eq!(lab.twin.iocs().len(), 1);
-    assert_eq!(lab.twin.count(Endpoint::IocCreate), 2, "the second was refused as a duplicate");
-    lab.twin.fail_next(Endpoint::IocDelete, Fault::DropAfterApply);
-    let receipt = write(&lab, &lab.connect(), UNBAN, &file(HASH)).await.unwrap();
+    assert_eq!(
+        lab.twin.count(Endpoint::IocCreate),
+        2,
+        "the second was refused as a duplicate"
+    );
+    lab.twin
+        .fail_next(Endpoint::IocDelete, Fault::DropAfterApply);
+    let receipt = write(&lab, &lab.connect(), UNBAN, &file(HASH))
+        .await
+        .unwrap();
     assert!(!receipt.unchanged);
     assert!(lab.twin.iocs().is_empty());
 }
@@ -153,11 +194,20 @@ async fn a_lost_reply_leaves_one_indicator_that_is_ours_to_take_back() {
 async fn the_filter_that_would_override_the_ids_is_never_sent_with_a_delete() {
     let lab = lab(Fleet::default()).await;
     write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap();
-    write(&lab, &lab.connect(), UNBAN, &file(HASH)).await.unwrap();
-    let deletes = lab.twin.requests().into_iter().filter(|request| request.method == "DELETE");
+    write(&lab, &lab.connect(), UNBAN, &file(HASH))
+        .await
+        .unwrap();
+    let deletes = lab
+        .twin
+        .requests()
+        .into_iter()
+        .filter(|request| request.method == "DELETE");
     let deletes: Vec<_> = deletes.map(|request| request.target).collect();
     assert_eq!(deletes.len(), 1);
-    assert!(deletes[0].contains("ids=") && !deletes[0].contains("filter"), "{deletes:?}");
+    assert!(
+        deletes[0].contains("ids=") && !deletes[0].contains("filter"),
+        "{deletes:?}"
+    );
 }
 
 #[tokio::test]
@@ -169,13 +219,23 @@ async fn the_best_hash_the_vendor_takes_is_used() {
         sha1: Some("86f7e437faa5a7fce15d1ddcb9eaeaea377667b8".into()),
         ..File::default()
     };
-    write(&lab, &lab.connect(), BAN, &only_md5.into()).await.unwrap();
-    assert_eq!((lab.twin.iocs()[0].kind.as_str(), lab.twin.iocs()[0].value.as_str()), ("md5", md5));
+    write(&lab, &lab.connect(), BAN, &only_md5.into())
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            lab.twin.iocs()[0].kind.as_str(),
+            lab.twin.iocs()[0].value.as_str()
+        ),
+        ("md5", md5)
+    );
     let only_sha1 = File {
         sha1: Some("86f7e437faa5a7fce15d1ddcb9eaeaea377667b8".into()),
         ..File::default()
     };
-    let error = write(&lab, &lab.connect(), BAN, &only_sha1.into()).await.unwrap_err();
+    let error = write(&lab, &lab.connect(), BAN, &only_sha1.into())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::Unsupported);
     assert!(error.detail.contains("SHA-1"), "{error}");
     let zeros = file(&"0".repeat(64));
@@ -187,8 +247,13 @@ async fn the_best_hash_the_vendor_takes_is_used() {
 async fn a_reply_in_which_something_failed_is_not_taken_for_no_indicator() {
     let lab = with(theirs("allow")).await;
     let message = "search is degraded".to_owned();
-    lab.twin.fail_next(Endpoint::IocCombined, Fault::ErrorInBody { code: 500, message });
-    let error = write(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap_err();
+    lab.twin.fail_next(
+        Endpoint::IocCombined,
+        Fault::ErrorInBody { code: 500, message },
+    );
+    let error = write(&lab, &lab.connect(), BAN, &file(HASH))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorUnavailable, "{error}");
     assert_eq!(lab.twin.iocs()[0].action, "allow");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use quell_connector::{Connected, Kind, Progress, Receipt};
-use quell_twins::Fault;
 use quell_twins::crowdstrike::{Config, Connectivity, Endpoint, Fleet, HostSpec, Process, Settle};
+use quell_twins::{Fault, FaultRule};
 
 use crate::kit::{call, kill, lab, process, progress};
 use crate::support::Lab;
@@ -22,7 +22,9 @@ fn kills(lab: &Lab, aid: &str) -> (u64, u64) {
 }
 
 async fn outcome(lab: &Lab, connected: &Connected, aid: &str, receipt: &Receipt) -> Progress {
-    progress(lab, connected, &process(aid, 5260, "stealer.exe"), receipt).await.unwrap()
+    progress(lab, connected, &process(aid, 5260, "stealer.exe"), receipt)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -33,7 +35,10 @@ async fn a_reused_pid_is_never_killed() {
     let receipt = kill(&lab, &connected, &target).await.unwrap();
     assert!(receipt.unchanged);
     let progress = progress(&lab, &connected, &target, &receipt).await.unwrap();
-    assert!(matches!(&progress, Progress::AlreadySo { note } if note.contains("stealer")), "{progress:?}");
+    assert!(
+        matches!(&progress, Progress::AlreadySo { note } if note.contains("stealer")),
+        "{progress:?}"
+    );
     assert_eq!(kills(&lab, &aid), (0, 0));
     assert!(lab.twin.sessions().is_empty());
 }
@@ -54,25 +59,50 @@ async fn a_process_that_ended_by_itself_is_already_so() {
 #[tokio::test]
 async fn nothing_is_sent_or_queued_to_a_host_that_is_away() {
     let (lab, aid) = infected().await;
-    lab.twin.set_connectivity(&aid, Connectivity::Offline).unwrap();
-    let error = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe")).await.unwrap_err();
+    lab.twin
+        .set_connectivity(&aid, Connectivity::Offline)
+        .unwrap();
+    let error = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorUnavailable);
-    assert!(error.detail.contains("offline; nothing was done"), "{error}");
-    assert_eq!(lab.twin.count(Endpoint::RtrSessionOpen), 0, "the online state said it all");
+    assert!(
+        error.detail.contains("offline; nothing was done"),
+        "{error}"
+    );
+    assert_eq!(
+        lab.twin.count(Endpoint::RtrSessionOpen),
+        0,
+        "the online state said it all"
+    );
     // The vendor may not know yet that the host is away; opening a session tells.
-    lab.twin.set_connectivity(&aid, Connectivity::Unknown).unwrap();
-    let error = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe")).await.unwrap_err();
+    lab.twin
+        .set_connectivity(&aid, Connectivity::Unknown)
+        .unwrap();
+    let error = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorUnavailable);
     assert_eq!(error.vendor_code.as_deref(), Some("40401"));
     assert!(lab.twin.sessions().is_empty());
     // Hosts that are away are no reason to think the vendor is.
-    lab.twin.set_connectivity(&aid, Connectivity::Online).unwrap();
+    lab.twin
+        .set_connectivity(&aid, Connectivity::Online)
+        .unwrap();
     for _ in 0..8 {
-        lab.twin.set_connectivity(&aid, Connectivity::Unknown).unwrap();
+        lab.twin
+            .set_connectivity(&aid, Connectivity::Unknown)
+            .unwrap();
         drop(kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe")).await);
     }
-    lab.twin.set_connectivity(&aid, Connectivity::Online).unwrap();
-    assert!(kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe")).await.is_ok());
+    lab.twin
+        .set_connectivity(&aid, Connectivity::Online)
+        .unwrap();
+    assert!(
+        kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe"))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -86,9 +116,14 @@ async fn a_host_that_goes_away_before_the_kill_is_said_to_be_away() {
             message: "Could not establish sensor comms".into(),
         },
     );
-    let error = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe")).await.unwrap_err();
+    let error = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorUnavailable, "{error}");
-    assert!(lab.twin.sessions().is_empty(), "the session is closed all the same");
+    assert!(
+        lab.twin.sessions().is_empty(),
+        "the session is closed all the same"
+    );
 }
 
 #[tokio::test]
@@ -98,9 +133,14 @@ async fn what_the_host_says_of_a_kill_that_failed_is_passed_on() {
     let lab = lab(Fleet::default().with(HostSpec::workstation("WS-01").running(stubborn))).await;
     let aid = lab.twin.aid_of("WS-01").unwrap();
     let connected = lab.connect();
-    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe")).await.unwrap();
+    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap();
     let progress = outcome(&lab, &connected, &aid, &receipt).await;
-    assert!(matches!(&progress, Progress::Failed { note } if note.contains("Access is denied")), "{progress:?}");
+    assert!(
+        matches!(&progress, Progress::Failed { note } if note.contains("Access is denied")),
+        "{progress:?}"
+    );
     assert!(lab.twin.sessions().is_empty());
 }
 
@@ -113,19 +153,33 @@ async fn a_process_that_ends_between_the_look_and_the_kill_is_already_so() {
         ..Settle::INSTANT
     });
     let connected = lab.connect();
-    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe")).await.unwrap();
+    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap();
     assert!(!receipt.unchanged);
-    lab.twin.change_host(&aid, |host| host.processes.retain(|process| process.pid != 5260)).unwrap();
-    assert_eq!(outcome(&lab, &connected, &aid, &receipt).await, Progress::Pending);
+    lab.twin
+        .change_host(&aid, |host| {
+            host.processes.retain(|process| process.pid != 5260)
+        })
+        .unwrap();
+    assert_eq!(
+        outcome(&lab, &connected, &aid, &receipt).await,
+        Progress::Pending
+    );
     lab.clock.advance(Duration::from_secs(2));
     let progress = outcome(&lab, &connected, &aid, &receipt).await;
-    assert!(matches!(progress, Progress::AlreadySo { .. }), "{progress:?}");
+    assert!(
+        matches!(progress, Progress::AlreadySo { .. }),
+        "{progress:?}"
+    );
 }
 
 #[tokio::test]
 async fn after_a_restart_a_session_that_is_gone_is_opened_again() {
     let (lab, aid) = infected().await;
-    let receipt = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe")).await.unwrap();
+    let receipt = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap();
     lab.clock.advance(Duration::from_secs(3600));
     let progress = outcome(&lab, &lab.connect(), &aid, &receipt).await;
     assert!(matches!(progress, Progress::Done { .. }), "{progress:?}");
@@ -137,26 +191,39 @@ async fn after_a_restart_a_session_that_is_gone_is_opened_again() {
 #[tokio::test]
 async fn a_lost_reply_is_settled_by_looking_and_never_by_killing_again() {
     let (lab, aid) = infected().await;
-    lab.twin.fail_next(Endpoint::RtrActiveCommand, Fault::DropAfterApply);
+    lab.twin
+        .fail_next(Endpoint::RtrActiveCommand, Fault::DropAfterApply);
     let connected = lab.connect();
-    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe")).await.unwrap();
+    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap();
     let progress = outcome(&lab, &connected, &aid, &receipt).await;
     assert!(matches!(progress, Progress::Done { .. }), "{progress:?}");
     assert_eq!(kills(&lab, &aid), (1, 1));
     // And when it never arrived, nobody pretends to know.
     let (lab, aid) = infected().await;
-    lab.twin.fail_next(Endpoint::RtrActiveCommand, Fault::ResetBeforeApply);
+    lab.twin
+        .fail_next(Endpoint::RtrActiveCommand, Fault::ResetBeforeApply);
     let connected = lab.connect();
-    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe")).await.unwrap();
-    assert_eq!(outcome(&lab, &connected, &aid, &receipt).await, Progress::Lost);
+    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap();
+    assert_eq!(
+        outcome(&lab, &connected, &aid, &receipt).await,
+        Progress::Lost
+    );
     assert_eq!(kills(&lab, &aid), (0, 0));
 }
 
 #[tokio::test]
 async fn a_response_policy_that_forbids_it_is_named() {
     let (lab, aid) = infected().await;
-    lab.twin.change_host(&aid, |host| host.rtr_enabled = false).unwrap();
-    let error = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe")).await.unwrap_err();
+    lab.twin
+        .change_host(&aid, |host| host.rtr_enabled = false)
+        .unwrap();
+    let error = kill(&lab, &lab.connect(), &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::VendorRejected);
     assert!(error.detail.contains("response policy"), "{error}");
 }
@@ -174,7 +241,9 @@ async fn kills_on_one_host_share_a_session_and_the_last_one_closes_it() {
         let (connected, cx, aid) = (connected.clone(), call(&lab), aid.clone());
         tokio::spawn(async move {
             let target = process(&aid, pid, "stealer.exe");
-            let perform = connected.perform(quell_model::ActionType::KillProcess.effect()).unwrap();
+            let perform = connected
+                .perform(quell_model::ActionType::KillProcess.effect())
+                .unwrap();
             let receipt = perform.perform(&cx, &target).await?;
             perform.progress(&cx, &target, &receipt).await
         })
@@ -183,7 +252,12 @@ async fn kills_on_one_host_share_a_session_and_the_last_one_closes_it() {
         let progress = kill.await.unwrap().unwrap();
         assert!(matches!(progress, Progress::Done { .. }), "{progress:?}");
     }
-    assert!(lab.twin.processes(&aid).iter().all(|process| process.image != "stealer.exe"));
+    assert!(
+        lab.twin
+            .processes(&aid)
+            .iter()
+            .all(|process| process.image != "stealer.exe")
+    );
     assert!(lab.twin.sessions().is_empty());
 }
 
@@ -199,7 +273,9 @@ async fn two_nodes_that_close_each_other_s_session_both_finish() {
         let (cx, aid) = (call(&lab), aid.clone());
         tokio::spawn(async move {
             let target = process(&aid, pid, "stealer.exe");
-            let perform = connected.perform(quell_model::ActionType::KillProcess.effect()).unwrap();
+            let perform = connected
+                .perform(quell_model::ActionType::KillProcess.effect())
+                .unwrap();
             let receipt = perform.perform(&cx, &target).await?;
             perform.progress(&cx, &target, &receipt).await
         })
@@ -218,12 +294,15 @@ async fn a_listing_in_many_pieces_is_read_to_its_end() {
     }
     let config = Config {
         rtr_chunk: 1000,
-        ..Config::manual().with_fleet(Fleet::default().with(host.running(Process::new(5260, "stealer.exe"))))
+        ..Config::manual()
+            .with_fleet(Fleet::default().with(host.running(Process::new(5260, "stealer.exe"))))
     };
     let lab = Lab::start(config).await;
     let aid = lab.twin.aid_of("WS-01").unwrap();
     let connected = lab.connect();
-    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe")).await.unwrap();
+    let receipt = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+        .await
+        .unwrap();
     let progress = outcome(&lab, &connected, &aid, &receipt).await;
     assert!(matches!(progress, Progress::Done { .. }), "{progress:?}");
 }
@@ -273,4 +352,33 @@ async fn a_process_that_cannot_be_told_apart_is_refused_before_any_request() {
         assert_eq!(error.kind, Kind::Unsupported);
     }
     assert_eq!(lab.twin.total_requests(), 0);
+}
+
+#[tokio::test]
+async fn what_fails_before_the_kill_is_sent_leaves_no_doubt() {
+    for endpoint in [
+        Endpoint::RtrSessionOpen,
+        Endpoint::RtrCommand,
+        Endpoint::RtrCommandStatus,
+    ] {
+        for fault in [
+            Fault::DropAfterApply,
+            Fault::StatusAfterApply { status: 502 },
+            Fault::GarbageBody,
+        ] {
+            let (lab, aid) = infected().await;
+            let connected = lab.connect();
+            lab.twin
+                .inject(FaultRule::next(endpoint, fault.clone()).times(20));
+            let error = kill(&lab, &connected, &process(&aid, 5260, "stealer.exe"))
+                .await
+                .unwrap_err();
+            assert_ne!(
+                error.kind,
+                Kind::MaybeApplied,
+                "{endpoint:?} {fault:?}: {error}"
+            );
+            assert_eq!(kills(&lab, &aid), (0, 0), "{endpoint:?} {fault:?}");
+        }
+    }
 }

@@ -97,7 +97,9 @@ impl Lab {
             secrets: Arc::new(OneSecret),
         };
         let connector = catalog::find("crowdstrike").expect("the catalog lists it");
-        connector.build(config, plumbing).expect("the connection can be built")
+        connector
+            .build(config, plumbing)
+            .expect("the connection can be built")
     }
 
     pub(crate) fn connect(&self) -> Connected {

@@ -31,7 +31,10 @@ pub(super) fn read(json: &RawValue, draft: &mut Draft) -> Result<(), DocumentErr
     let document: Document = document::read(json)?;
     // A posture alert has a device block that only repeats the cloud account.
     let has_device = document.agent_id.raw().is_some()
-        || document.device.as_ref().is_some_and(|device| device.device_id.raw().is_some());
+        || document
+            .device
+            .as_ref()
+            .is_some_and(|device| device.device_id.raw().is_some());
     if has_device {
         let machine = Machine {
             device: document.device.as_ref(),
@@ -46,7 +49,12 @@ pub(super) fn read(json: &RawValue, draft: &mut Draft) -> Result<(), DocumentErr
     document.resource(draft, cloud.as_deref());
     let addresses = [("source_ip_address", &document.source_ip_address)].into_iter();
     let addresses = addresses
-        .chain(document.source_ip_addresses.iter().map(|ip| ("source_ip_addresses", ip)))
+        .chain(
+            document
+                .source_ip_addresses
+                .iter()
+                .map(|ip| ("source_ip_addresses", ip)),
+        )
         .chain(document.source_ips.iter().map(|ip| ("source_ips", ip)));
     for (field, address) in addresses {
         draft.ip(field, address);
@@ -65,13 +73,19 @@ impl Document {
             provider: cloud.map(str::to_owned),
         };
         if account.id.is_none() && account.name.is_none() {
-            draft.note("user_name", "The document does not say who did it, so no account can be acted on.");
+            draft.note(
+                "user_name",
+                "The document does not say who did it, so no account can be acted on.",
+            );
         }
         draft.account(account);
         if let Some(id) = self.aws_access_key_id.line() {
             draft.add(AccessKey {
                 provider: Some("aws".to_owned()),
-                account: self.aws_user_account_id.line().or_else(|| self.cloud_account_id.line()),
+                account: self
+                    .aws_user_account_id
+                    .line()
+                    .or_else(|| self.cloud_account_id.line()),
                 user: self.user_name.line(),
                 id: Some(id),
             });
@@ -80,7 +94,10 @@ impl Document {
 
     fn resource(&self, draft: &mut Draft, cloud: Option<&str>) {
         let Some(id) = self.resource_id.line() else {
-            draft.note("resource_id", "The document names no resource, so none can be stopped.");
+            draft.note(
+                "resource_id",
+                "The document names no resource, so none can be stopped.",
+            );
             return;
         };
         let lower = id.to_ascii_lowercase();
@@ -90,7 +107,10 @@ impl Document {
             _ => lower.starts_with("i-"),
         };
         if !is_instance {
-            draft.note("resource_id", &format!("`{id}` is not an instance, so there is nothing to stop."));
+            draft.note(
+                "resource_id",
+                &format!("`{id}` is not an instance, so there is nothing to stop."),
+            );
             return;
         }
         draft.instance(CloudInstance {

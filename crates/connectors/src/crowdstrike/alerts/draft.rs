@@ -46,7 +46,10 @@ impl Draft {
     /// alert's asset facts.
     pub(super) fn host(&mut self, field: &str, host: Host, facts: &AssetFacts) {
         if host.id.is_none() && host.name.is_none() {
-            self.note(field, "The document names no device, so no host can be acted on.");
+            self.note(
+                field,
+                "The document names no device, so no host can be acted on.",
+            );
             return;
         }
         if host.id.is_none() {
@@ -59,13 +62,10 @@ impl Draft {
         self.add(host);
     }
 
-    /// Adds a process, if the document says anything about it.
+    /// Adds a process, if the document knows one: a name alone is only a file's.
     pub(super) fn process(&mut self, process: Process) {
-        let empty = process.pid.is_none()
-            && process.vendor_id.is_none()
-            && process.name.is_none()
-            && process.path.is_none()
-            && process.command_line.is_none();
+        let empty =
+            process.pid.is_none() && process.vendor_id.is_none() && process.command_line.is_none();
         if !empty {
             self.add(process);
         }
@@ -73,13 +73,15 @@ impl Draft {
 
     /// Adds a file, or its quarantine to the same file if it is there already.
     pub(super) fn file(&mut self, file: File) {
-        if file.sha256.is_none() && file.md5.is_none() && file.sha1.is_none() && file.name.is_none() {
+        if file.sha256.is_none() && file.md5.is_none() && file.sha1.is_none() && file.name.is_none()
+        {
             return;
         }
         let same = |known: &File| {
             let shared = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
             shared(&known.sha256, &file.sha256)
-                || (known.sha256.is_none() || file.sha256.is_none()) && shared(&known.md5, &file.md5)
+                || (known.sha256.is_none() || file.sha256.is_none())
+                    && shared(&known.md5, &file.md5)
         };
         for entity in &mut self.entities {
             if let Entity::File(known) = entity
@@ -95,7 +97,8 @@ impl Draft {
     }
 
     pub(super) fn has_quarantined_file(&self) -> bool {
-        let quarantined = |entity: &Entity| matches!(entity, Entity::File(file) if file.quarantined);
+        let quarantined =
+            |entity: &Entity| matches!(entity, Entity::File(file) if file.quarantined);
         self.entities.iter().any(quarantined)
     }
 
@@ -119,7 +122,13 @@ impl Draft {
                 kind: IndicatorKind::Ip,
                 value: ip.to_string(),
             }),
-            _ => self.note(field, &format!("`{}` is not an address that could be blocked.", text::line(given))),
+            _ => self.note(
+                field,
+                &format!(
+                    "`{}` is not an address that could be blocked.",
+                    text::line(given)
+                ),
+            ),
         }
     }
 
@@ -130,7 +139,9 @@ impl Draft {
         let label = |label: &str| {
             !label.is_empty()
                 && label.len() <= 63
-                && label.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+                && label
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
         };
         if domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label) {
             self.add(NetworkIndicator {
@@ -138,7 +149,13 @@ impl Draft {
                 value: domain,
             });
         } else {
-            self.note(field, &format!("`{}` is not a domain that could be blocked.", text::line(given)));
+            self.note(
+                field,
+                &format!(
+                    "`{}` is not a domain that could be blocked.",
+                    text::line(given)
+                ),
+            );
         }
     }
 
@@ -155,7 +172,13 @@ impl Draft {
         match given.parse::<u32>() {
             Ok(pid) if pid > 0 => Some(pid),
             _ => {
-                self.note(field, &format!("`{}` is not an operating system process id.", text::line(given)));
+                self.note(
+                    field,
+                    &format!(
+                        "`{}` is not an operating system process id.",
+                        text::line(given)
+                    ),
+                );
                 None
             }
         }
@@ -165,11 +188,20 @@ impl Draft {
     pub(super) fn hash(&mut self, field: &str, given: &Text, digits: usize) -> Option<String> {
         let given = given.raw()?;
         if !is_hex(given, digits) {
-            self.note(field, &format!("`{}` is not a hash of {digits} hexadecimal digits; left out.", text::line(given)));
+            self.note(
+                field,
+                &format!(
+                    "`{}` is not a hash of {digits} hexadecimal digits; left out.",
+                    text::line(given)
+                ),
+            );
             return None;
         }
         if given.bytes().all(|byte| byte == b'0') {
-            self.note(field, "The hash is all zeros, which means the vendor has none; left out.");
+            self.note(
+                field,
+                "The hash is all zeros, which means the vendor has none; left out.",
+            );
             return None;
         }
         Some(given.to_ascii_lowercase())
@@ -180,7 +212,13 @@ impl Draft {
         let raw = given.raw()?;
         let found = moment(raw);
         if found.is_none() {
-            self.note(field, &format!("`{}` is not a time Quell can read; left out.", text::line(raw)));
+            self.note(
+                field,
+                &format!(
+                    "`{}` is not a time Quell can read; left out.",
+                    text::line(raw)
+                ),
+            );
         }
         found
     }
@@ -221,7 +259,9 @@ fn moment(text: &str) -> Option<Timestamp> {
         1..=99_999_999_999 => number * SECOND,
         100_000_000_000..=99_999_999_999_999 => number * 1_000_000,
         100_000_000_000_000..=99_999_999_999_999_999 => number * 1000,
-        100_000_000_000_000_000..=999_999_999_999_999_999 => (number - 116_444_736_000_000_000) * 100,
+        100_000_000_000_000_000..=999_999_999_999_999_999 => {
+            (number - 116_444_736_000_000_000) * 100
+        }
         _ => number,
     };
     Timestamp::from_nanosecond(nanoseconds).ok()
@@ -265,13 +305,22 @@ pub(super) fn severity(
         (Some(named), Some(number)) => {
             let old = scale == Scale::MayBeOld && number <= 5;
             if !old && by_number(number) != named {
-                draft.note(field, &format!("The number {number} and the name `{}` disagree; the name counts.", named.as_str()));
+                draft.note(
+                    field,
+                    &format!(
+                        "The number {number} and the name `{}` disagree; the name counts.",
+                        named.as_str()
+                    ),
+                );
             }
             named
         }
         (Some(named), None) => named,
         (None, Some(number @ 1..=5)) if scale == Scale::MayBeOld => {
-            draft.note(field, &format!("Without a name, {number} is read on the old scale of 1 to 5."));
+            draft.note(
+                field,
+                &format!("Without a name, {number} is read on the old scale of 1 to 5."),
+            );
             match number {
                 1 => Severity::Informational,
                 2 => Severity::Low,
@@ -282,7 +331,10 @@ pub(super) fn severity(
         }
         (None, Some(number)) => by_number(number),
         (None, None) => {
-            draft.note(field, "The document gives no severity; it is taken as medium.");
+            draft.note(
+                field,
+                "The document gives no severity; it is taken as medium.",
+            );
             Severity::Medium
         }
     }
@@ -299,7 +351,10 @@ pub(super) fn identifier(path: &str, given: &Text) -> Result<Option<String>, Doc
         Some(id) if text::line(id) == id => Ok(Some(id.to_owned())),
         Some(_) => Err(DocumentError::new(
             path,
-            format!("is no id: longer than {} characters, or with control characters", text::LINE_LIMIT),
+            format!(
+                "is no id: longer than {} characters, or with control characters",
+                text::LINE_LIMIT
+            ),
         )),
         None => Ok(None),
     }
@@ -327,7 +382,15 @@ mod tests {
         ] {
             assert_eq!(moment(spelled), Some(expected), "{spelled}");
         }
-        for nonsense in ["soon", "0", "-5", "", "NaN", "1e400", "99999999999999999999999999999999999999999"] {
+        for nonsense in [
+            "soon",
+            "0",
+            "-5",
+            "",
+            "NaN",
+            "1e400",
+            "99999999999999999999999999999999999999999",
+        ] {
             assert_eq!(moment(nonsense), None, "{nonsense}");
         }
     }
@@ -336,7 +399,13 @@ mod tests {
     fn the_cut_points_are_the_documented_ones() {
         let at = |number| {
             let mut draft = Draft::default();
-            severity(&mut draft, "severity", Number(Some(number)), &Text::default(), Scale::Hundred)
+            severity(
+                &mut draft,
+                "severity",
+                Number(Some(number)),
+                &Text::default(),
+                Scale::Hundred,
+            )
         };
         assert_eq!(at(19), Severity::Informational);
         assert_eq!(at(20), Severity::Low);

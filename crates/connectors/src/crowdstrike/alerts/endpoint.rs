@@ -140,7 +140,12 @@ impl Machine<'_> {
             domain: device.machine_domain.line(),
             local_ip: device.local_ip.line(),
             external_ip: device.external_ip.line(),
-            tags: device.tags.iter().chain(device.groups.iter()).filter_map(Text::line).collect(),
+            tags: device
+                .tags
+                .iter()
+                .chain(device.groups.iter())
+                .filter_map(Text::line)
+                .collect(),
         };
         draft.host("device", host.clone(), &asset::facts(class, tags()));
         let instance = CloudInstance {
@@ -162,21 +167,32 @@ pub(super) fn provider(word: &str) -> String {
     word.split('_').next().unwrap_or_default().to_owned()
 }
 
-pub(super) fn read(json: &RawValue, draft: &mut Draft, expect: Expect) -> Result<(), DocumentError> {
+pub(super) fn read(
+    json: &RawValue,
+    draft: &mut Draft,
+    expect: Expect,
+) -> Result<(), DocumentError> {
     let document: Document = document::read(json)?;
     let host = document.host(draft, expect);
     let subject = document.subject(draft, &host);
-    let has_process = subject.name.is_some() || subject.vendor_id.is_some() || subject.command_line.is_some();
-    if has_process && subject.pid.is_none() && document.local_process_id.raw().is_none() {
+    if expect == Expect::Everything && document.local_process_id.raw().is_none() {
         draft.note(
             "local_process_id",
-            "The document gives no operating system process id, so the process cannot be killed.",
+            "The document gives no operating system process id, so no process can be killed.",
         );
     }
     draft.process(subject);
     for (field, role, relative) in [
-        ("parent_details", ProcessRole::Parent, &document.parent_details),
-        ("grandparent_details", ProcessRole::Grandparent, &document.grandparent_details),
+        (
+            "parent_details",
+            ProcessRole::Parent,
+            &document.parent_details,
+        ),
+        (
+            "grandparent_details",
+            ProcessRole::Grandparent,
+            &document.grandparent_details,
+        ),
     ] {
         if let Some(relative) = relative {
             let process = relative.process(draft, field, role, &host);
@@ -184,25 +200,31 @@ pub(super) fn read(json: &RawValue, draft: &mut Draft, expect: Expect) -> Result
         }
     }
     document.files(draft, &host, expect);
-    document.indicators(draft, &host);
+    document.indicators(draft, &host, expect);
     document.account(draft, &host);
     Ok(())
 }
 
 impl Document {
     fn host(&self, draft: &mut Draft, expect: Expect) -> Host {
-        if let (Some(agent), Some(device)) = (self.agent_id.raw(), &self.device) {
-            if device.device_id.raw().is_some_and(|id| !id.eq_ignore_ascii_case(agent)) {
-                draft.note(
-                    "device.device_id",
-                    "The device id differs from agent_id; agent_id counts. Check which host is meant before acting.",
-                );
-            }
+        let device = self.device.as_ref();
+        let device_id = device.and_then(|device| device.device_id.raw());
+        if let (Some(agent), Some(other)) = (self.agent_id.raw(), device_id)
+            && !other.eq_ignore_ascii_case(agent)
+        {
+            draft.note(
+                "device.device_id",
+                "The device id differs from agent_id; agent_id counts. Check which host is meant before acting.",
+            );
         }
-        if let (Some(cid), Some(device)) = (self.cid.raw(), &self.device) {
-            if device.cid.raw().is_some_and(|other| !other.eq_ignore_ascii_case(cid)) {
-                draft.note("device.cid", "The device's customer id differs from the alert's.");
-            }
+        let device_cid = device.and_then(|device| device.cid.raw());
+        if let (Some(cid), Some(other)) = (self.cid.raw(), device_cid)
+            && !other.eq_ignore_ascii_case(cid)
+        {
+            draft.note(
+                "device.cid",
+                "The device's customer id differs from the alert's.",
+            );
         }
         self.check_composite(draft);
         let only_name = self.device.as_ref().is_none_or(|device| {
@@ -235,12 +257,16 @@ impl Document {
     fn check_composite(&self, draft: &mut Draft) {
         let mut parts = self.composite_id.raw().unwrap_or_default().split(':');
         let (cid, kind, aid) = (parts.next(), parts.next(), parts.next());
-        if let (Some("ind" | "ods" | "ldt"), Some(aid), Some(agent)) = (kind, aid, self.agent_id.raw())
+        if let (Some("ind" | "ods" | "ldt"), Some(aid), Some(agent)) =
+            (kind, aid, self.agent_id.raw())
             && is_hex(aid, 32)
             && Some(aid) != cid
             && !aid.eq_ignore_ascii_case(agent)
         {
-            draft.note("agent_id", "The device id differs from the one in composite_id.");
+            draft.note(
+                "agent_id",
+                "The device id differs from the one in composite_id.",
+            );
         }
     }
 
@@ -249,8 +275,14 @@ impl Document {
             host_id: host.id.clone(),
             host_name: host.name.clone(),
             pid: draft.pid("local_process_id", &self.local_process_id),
-            vendor_id: self.triggering_process_graph_id.line().or_else(|| self.process_id.line()),
-            name: self.filename.line().or_else(|| self.filepath.raw().and_then(file_name)),
+            vendor_id: self
+                .triggering_process_graph_id
+                .line()
+                .or_else(|| self.process_id.line()),
+            name: self
+                .filename
+                .line()
+                .or_else(|| self.filepath.raw().and_then(file_name)),
             path: self.filepath.line(),
             command_line: self.cmdline.block(),
             sha256: draft.hash("sha256", &self.sha256, 64),
@@ -265,13 +297,19 @@ impl Document {
             sha256: draft.hash("sha256", &self.sha256, 64),
             md5: draft.hash("md5", &self.md5, 32),
             sha1: draft.hash("sha1", &self.sha1, 40),
-            name: self.filename.line().or_else(|| self.filepath.raw().and_then(file_name)),
+            name: self
+                .filename
+                .line()
+                .or_else(|| self.filepath.raw().and_then(file_name)),
             path: self.filepath.line(),
             host_id: host.id.clone(),
             quarantined: false,
         };
         if expect == Expect::Everything && file.sha256.is_none() && file.md5.is_none() {
-            draft.note("sha256", "The document gives no usable hash, so the file cannot be banned.");
+            draft.note(
+                "sha256",
+                "The document gives no usable hash, so the file cannot be banned.",
+            );
         }
         draft.file(file);
         for quarantined in self.quarantined_files.iter() {
@@ -291,11 +329,12 @@ impl Document {
         }
     }
 
-    fn indicators(&self, draft: &mut Draft, host: &Host) {
+    fn indicators(&self, draft: &mut Draft, host: &Host, expect: Expect) {
         for ioc in self.ioc_context.iter() {
             ioc.add(draft, host, "ioc_context");
         }
-        for address in self.source_ips.iter() {
+        // On an endpoint alert these are the host's own.
+        for address in self.source_ips.iter().filter(|_| expect == Expect::Nothing) {
             draft.ip("source_ips", address);
         }
     }
@@ -343,8 +382,14 @@ impl Relative {
             host_id: host.id.clone(),
             host_name: host.name.clone(),
             pid: draft.pid(&format!("{field}.local_process_id"), &self.local_process_id),
-            vendor_id: self.process_graph_id.line().or_else(|| self.process_id.line()),
-            name: self.filename.line().or_else(|| self.filepath.raw().and_then(file_name)),
+            vendor_id: self
+                .process_graph_id
+                .line()
+                .or_else(|| self.process_id.line()),
+            name: self
+                .filename
+                .line()
+                .or_else(|| self.filepath.raw().and_then(file_name)),
             path: self.filepath.line(),
             command_line: self.cmdline.block(),
             sha256: draft.hash(&format!("{field}.sha256"), &self.sha256, 64),
@@ -364,8 +409,20 @@ impl Ioc {
             "ipv4" | "ipv6" | "ip" => return draft.ip(field, &self.ioc_value),
             _ => {}
         }
-        let value = |wanted: &str| if kind == wanted { self.ioc_value.clone() } else { Text::default() };
-        let either = |given: &Text, other: Text| if given.raw().is_some() { given.clone() } else { other };
+        let value = |wanted: &str| {
+            if kind == wanted {
+                self.ioc_value.clone()
+            } else {
+                Text::default()
+            }
+        };
+        let either = |given: &Text, other: Text| {
+            if given.raw().is_some() {
+                given.clone()
+            } else {
+                other
+            }
+        };
         let sha256 = either(&self.sha256, value("hash_sha256"));
         let md5 = either(&self.md5, value("hash_md5"));
         let path = self.ioc_description.raw();
@@ -373,7 +430,9 @@ impl Ioc {
             sha256: draft.hash(field, &sha256, 64),
             md5: draft.hash(field, &md5, 32),
             name: path.and_then(file_name),
-            path: path.filter(|path| path.contains(['\\', '/'])).map(quell_model::text::line),
+            path: path
+                .filter(|path| path.contains(['\\', '/']))
+                .map(quell_model::text::line),
             host_id: host.id.clone(),
             ..File::default()
         };

@@ -69,8 +69,15 @@ impl Named<'_> {
     fn account(self) -> Account {
         // Cloud directories put the principal where the account name belongs.
         let mail = |text: &&Text| text.raw().is_some_and(|name| name.contains('@'));
-        let principal = self.upn.line().or_else(|| Some(self.name).filter(mail)?.line());
-        let name = self.sam.line().or_else(|| self.name.line().filter(|name| Some(name) != principal.as_ref()));
+        let principal = self
+            .upn
+            .line()
+            .or_else(|| Some(self.name).filter(mail)?.line());
+        let name = self.sam.line().or_else(|| {
+            self.name
+                .line()
+                .filter(|name| Some(name) != principal.as_ref())
+        });
         let directory = self.sid.line().or_else(|| self.guid.line());
         let okta = self.okta.and_then(Text::line);
         let azure = self.azure.and_then(Text::line);
@@ -121,9 +128,18 @@ pub(super) fn read(json: &RawValue, draft: &mut Draft) -> Result<(), DocumentErr
         );
     }
     let addresses = [
-        ("source_endpoint_address_ip4", &document.source_endpoint_address_ip4),
-        ("source_endpoint_address_ip6", &document.source_endpoint_address_ip6),
-        ("source_endpoint_ip_address", &document.source_endpoint_ip_address),
+        (
+            "source_endpoint_address_ip4",
+            &document.source_endpoint_address_ip4,
+        ),
+        (
+            "source_endpoint_address_ip6",
+            &document.source_endpoint_address_ip6,
+        ),
+        (
+            "source_endpoint_ip_address",
+            &document.source_endpoint_ip_address,
+        ),
     ];
     let host = Host {
         id: document.source_endpoint_sensor_id.line(),
@@ -189,7 +205,10 @@ mod tests {
         ] {
             assert_eq!(kind(name), AlertKind::RiskySignIn, "{name}");
         }
-        for name in ["IdpEntityPrivilegeEscalationUser", "Suspicious LDAP search (Kerberos misconfiguration)"] {
+        for name in [
+            "IdpEntityPrivilegeEscalationUser",
+            "Suspicious LDAP search (Kerberos misconfiguration)",
+        ] {
             assert_eq!(kind(name), AlertKind::IdentityActivity, "{name}");
         }
     }

@@ -96,7 +96,10 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
         DocumentError::new("$.detection_id", problem)
     })?;
     let mut draft = Draft::default();
-    let worst = detection.behaviors.iter().max_by_key(|behavior| behavior.severity.0);
+    let worst = detection
+        .behaviors
+        .iter()
+        .max_by_key(|behavior| behavior.severity.0);
     let nothing = Behavior::default();
     let worst = worst.unwrap_or(&nothing);
     let time = when(
@@ -127,7 +130,10 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
         }
     }
     if detection.behaviors.0.is_empty() {
-        draft.note("behaviors", "The document lists no behaviour, so there is no process and no file to act on.");
+        draft.note(
+            "behaviors",
+            "The document lists no behaviour, so there is no process and no file to act on.",
+        );
     }
     let detected = worst.display_name.line().or_else(|| worst.scenario.line());
     let detected = detected.unwrap_or_else(|| "unnamed detection".to_owned());
@@ -167,7 +173,11 @@ impl Detection {
         if differs(in_id) {
             draft.note("device.device_id", "The device id differs from the one in detection_id. Check which host is meant before acting.");
         }
-        if self.behaviors.iter().any(|behavior| differs(behavior.device_id.raw())) {
+        if self
+            .behaviors
+            .iter()
+            .any(|behavior| differs(behavior.device_id.raw()))
+        {
             draft.note(
                 "behaviors.device_id",
                 "A behaviour names another device than the document does. Check which host is meant before acting.",
@@ -177,12 +187,18 @@ impl Detection {
         if let (Some(cid), Some(other)) = (self.cid.raw(), other_cid)
             && !cid.eq_ignore_ascii_case(other)
         {
-            draft.note("device.cid", "The device's customer id differs from the detection's.");
+            draft.note(
+                "device.cid",
+                "The device's customer id differs from the detection's.",
+            );
         }
         let machine = Machine {
             device: whole,
             // Only where the device record has none of its own.
-            id: device_id.is_none().then(|| self.behaviors.iter().find_map(|b| b.device_id.line())).flatten(),
+            id: device_id
+                .is_none()
+                .then(|| self.behaviors.iter().find_map(|b| b.device_id.line()))
+                .flatten(),
             platform: &Text::default(),
             mobile: false,
         };
@@ -205,7 +221,10 @@ impl Detection {
             technique: behavior.technique.clone(),
             technique_id: behavior.technique_id.clone(),
         };
-        techniques(&List(self.behaviors.iter().map(mitre).collect()), &Mitre::default())
+        techniques(
+            &List(self.behaviors.iter().map(mitre).collect()),
+            &Mitre::default(),
+        )
     }
 }
 
@@ -219,7 +238,11 @@ impl Behavior {
             role,
             ..Process::default()
         };
-        let name = || self.filename.line().or_else(|| self.filepath.raw().and_then(file_name));
+        let name = || {
+            self.filename
+                .line()
+                .or_else(|| self.filepath.raw().and_then(file_name))
+        };
         let sha256 = draft.hash("behaviors.sha256", &self.sha256, 64);
         let process = Process {
             vendor_id: self.triggering_process_graph_id.line(),
@@ -242,7 +265,11 @@ impl Behavior {
             let parent = Process {
                 vendor_id: parent.parent_process_graph_id.line(),
                 command_line: parent.parent_cmdline.block(),
-                sha256: draft.hash("behaviors.parent_details.parent_sha256", &parent.parent_sha256, 64),
+                sha256: draft.hash(
+                    "behaviors.parent_details.parent_sha256",
+                    &parent.parent_sha256,
+                    64,
+                ),
                 ..on_host(ProcessRole::Parent)
             };
             draft.process(parent);
@@ -256,7 +283,10 @@ impl Behavior {
             ..File::default()
         };
         if file.sha256.is_none() && file.md5.is_none() {
-            draft.note("behaviors.sha256", "The document gives no usable hash, so the file cannot be banned.");
+            draft.note(
+                "behaviors.sha256",
+                "The document gives no usable hash, so the file cannot be banned.",
+            );
         }
         draft.file(file);
         let ioc = Ioc {
@@ -265,9 +295,18 @@ impl Behavior {
             ioc_description: self.ioc_description.clone(),
             ..Ioc::default()
         };
-        let on = Host { id: host_id, ..Host::default() };
+        let on = Host {
+            id: host_id,
+            ..Host::default()
+        };
         ioc.add(draft, &on, "behaviors.ioc_value");
         let none = Text::default();
-        draft.account(endpoint_account(&self.user_name, &self.user_id, &none, &none, host));
+        draft.account(endpoint_account(
+            &self.user_name,
+            &self.user_id,
+            &none,
+            &none,
+            host,
+        ));
     }
 }

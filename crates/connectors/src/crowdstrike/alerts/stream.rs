@@ -22,7 +22,11 @@ struct Wrapper<'a> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object about the event")]
+#[serde(
+    default,
+    rename_all = "camelCase",
+    expecting = "an object about the event"
+)]
 struct Metadata {
     #[serde(rename = "customerIDString")]
     customer: Text,
@@ -31,7 +35,11 @@ struct Metadata {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase", expecting = "an event (a JSON object)")]
+#[serde(
+    default,
+    rename_all = "PascalCase",
+    expecting = "an event (a JSON object)"
+)]
 struct Event {
     composite_id: Text,
     detect_id: Text,
@@ -99,7 +107,11 @@ struct Event {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase", expecting = "a quarantined file (a JSON object)")]
+#[serde(
+    default,
+    rename_all = "PascalCase",
+    expecting = "a quarantined file (a JSON object)"
+)]
 struct Quarantined {
     image_file_name: Text,
     #[serde(rename = "SHA256HashData")]
@@ -107,7 +119,11 @@ struct Quarantined {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase", expecting = "an indicator (a JSON object)")]
+#[serde(
+    default,
+    rename_all = "PascalCase",
+    expecting = "an indicator (a JSON object)"
+)]
 struct Indicator {
     host_id: Text,
 }
@@ -116,7 +132,10 @@ struct Indicator {
 pub(super) fn wrapped(json: &RawValue) -> Result<Alert, DocumentError> {
     let wrapper: Wrapper<'_> = document::read(json)?;
     if !wrapper.event.get().starts_with('{') {
-        return Err(DocumentError::new("$.event", "expected an event (a JSON object)"));
+        return Err(DocumentError::new(
+            "$.event",
+            "expected an event (a JSON object)",
+        ));
     }
     event(wrapper.event, &wrapper.metadata).map_err(|error| error.inside("$.event"))
 }
@@ -129,12 +148,17 @@ pub(super) fn bare(json: &RawValue) -> Result<Alert, DocumentError> {
 fn event(json: &RawValue, metadata: &Metadata) -> Result<Alert, DocumentError> {
     let event: Event = document::read(json)?;
     let id = identifier("$.CompositeId", &event.composite_id)?;
-    let id = id.or(identifier("$.DetectId", &event.detect_id)?).ok_or_else(|| {
-        let kind = metadata.event_type.line();
-        let kind = kind.map_or_else(String::new, |kind| format!("; `{kind}` may not be a detection"));
-        let problem = format!("missing; without it the detection cannot be told from others{kind}");
-        DocumentError::new("$.CompositeId", problem)
-    })?;
+    let id = id
+        .or(identifier("$.DetectId", &event.detect_id)?)
+        .ok_or_else(|| {
+            let kind = metadata.event_type.line();
+            let kind = kind.map_or_else(String::new, |kind| {
+                format!("; `{kind}` may not be a detection")
+            });
+            let problem =
+                format!("missing; without it the detection cannot be told from others{kind}");
+            DocumentError::new("$.CompositeId", problem)
+        })?;
     let mut draft = Draft::default();
     // The process may have started long before it did harm, so its start time comes last.
     let time = when(
@@ -146,7 +170,13 @@ fn event(json: &RawValue, metadata: &Metadata) -> Result<Alert, DocumentError> {
             ("ProcessStartTime", &event.process_start_time),
         ]),
     )?;
-    let severity = severity(&mut draft, "Severity", event.severity, &event.severity_name, Scale::MayBeOld);
+    let severity = severity(
+        &mut draft,
+        "Severity",
+        event.severity,
+        &event.severity_name,
+        Scale::MayBeOld,
+    );
     let mut prevention = quell_model::alert::Prevention::default();
     if let Some(disposition) = &event.pattern_disposition_flags {
         prevention = disposition.prevention();
@@ -166,7 +196,10 @@ fn event(json: &RawValue, metadata: &Metadata) -> Result<Alert, DocumentError> {
     prevention.file_quarantined |= draft.has_quarantined_file();
     let title = event.name.line().or_else(|| event.detect_name.line());
     let pattern = event.pattern_id.line().map(|id| format!("pattern {id}"));
-    let detection = title.clone().or(pattern).unwrap_or_else(|| "unnamed detection".to_owned());
+    let detection = title
+        .clone()
+        .or(pattern)
+        .unwrap_or_else(|| "unnamed detection".to_owned());
     let own = Mitre {
         tactic: event.tactic.clone(),
         tactic_id: event.tactic_id.clone(),
@@ -181,7 +214,10 @@ fn event(json: &RawValue, metadata: &Metadata) -> Result<Alert, DocumentError> {
         source: <CrowdStrike as quell_connector::Vendor>::ID.to_owned(),
         id,
         title: title.unwrap_or_else(|| detection.clone()),
-        description: event.description.block().or_else(|| event.detect_description.block()),
+        description: event
+            .description
+            .block()
+            .or_else(|| event.detect_description.block()),
         severity,
         confidence: percentage(event.confidence),
         kind,
@@ -203,26 +239,38 @@ impl Event {
     fn is_identity(&self, metadata: &Metadata) -> bool {
         match metadata.event_type.raw() {
             Some(kind) => kind.eq_ignore_ascii_case("IdpDetectionSummaryEvent"),
-            None => [&self.source_account_name, &self.source_account_object_sid, &self.source_account_upn]
-                .into_iter()
-                .any(|text| text.raw().is_some()),
+            None => [
+                &self.source_account_name,
+                &self.source_account_object_sid,
+                &self.source_account_upn,
+            ]
+            .into_iter()
+            .any(|text| text.raw().is_some()),
         }
     }
 
     fn is_lead(&self, metadata: &Metadata) -> bool {
-        metadata.event_type.raw() == Some("AutomatedLeadSummaryEvent") || !self.threatgraph_indicators.0.is_empty()
+        metadata.event_type.raw() == Some("AutomatedLeadSummaryEvent")
+            || !self.threatgraph_indicators.0.is_empty()
     }
 
     /// A lead is about several hosts, and does not say which of them to act on.
     fn leads(&self, draft: &mut Draft) {
-        for id in self.threatgraph_indicators.iter().filter_map(|indicator| indicator.host_id.line()) {
+        for id in self
+            .threatgraph_indicators
+            .iter()
+            .filter_map(|indicator| indicator.host_id.line())
+        {
             let host = Host {
                 id: Some(id),
                 ..Host::default()
             };
             draft.host("ThreatgraphIndicators", host, &Default::default());
         }
-        draft.note("ThreatgraphIndicators", "A lead names the hosts it was drawn from, not one that is at fault.");
+        draft.note(
+            "ThreatgraphIndicators",
+            "A lead names the hosts it was drawn from, not one that is at fault.",
+        );
     }
 
     fn host(&self, draft: &mut Draft) -> Host {
@@ -233,7 +281,11 @@ impl Event {
         });
         let listed = |text: &Text| -> Vec<String> {
             let items = text.raw().unwrap_or_default().split(',');
-            items.filter_map(quell_model::text::present).map(quell_model::text::line).take(200).collect()
+            items
+                .filter_map(quell_model::text::present)
+                .map(quell_model::text::line)
+                .take(200)
+                .collect()
         };
         let tags = listed(&self.tags);
         let host = Host {
@@ -243,7 +295,11 @@ impl Event {
             platform: platform.map(asset::platform),
             domain: self.machine_domain.line(),
             local_ip: self.local_ip.line(),
-            tags: tags.iter().cloned().chain(listed(&self.host_groups)).collect(),
+            tags: tags
+                .iter()
+                .cloned()
+                .chain(listed(&self.host_groups))
+                .collect(),
             ..Host::default()
         };
         let facts = asset::facts(class, tags.iter().map(String::as_str));
@@ -259,7 +315,8 @@ impl Event {
             role,
             ..Process::default()
         };
-        let name = |name: &Text, path: &Text| name.line().or_else(|| path.raw().and_then(file_name));
+        let name =
+            |name: &Text, path: &Text| name.line().or_else(|| path.raw().and_then(file_name));
         let sha256 = draft.hash("SHA256String", &self.sha256, 64);
         let subject = Process {
             vendor_id: self.process_id.line(),
@@ -283,7 +340,10 @@ impl Event {
             ..process(ProcessRole::Parent)
         });
         draft.process(Process {
-            name: name(&self.grand_parent_image_file_name, &self.grand_parent_image_file_path),
+            name: name(
+                &self.grand_parent_image_file_name,
+                &self.grand_parent_image_file_path,
+            ),
             path: self.grand_parent_image_file_path.line(),
             command_line: self.grand_parent_command_line.block(),
             ..process(ProcessRole::Grandparent)
@@ -296,7 +356,13 @@ impl Event {
         };
         ioc.add(draft, &host, "IOCValue");
         let none = Text::default();
-        draft.account(endpoint_account(&self.user_name, &self.user_id, &self.logon_domain, &none, &host));
+        draft.account(endpoint_account(
+            &self.user_name,
+            &self.user_id,
+            &self.logon_domain,
+            &none,
+            &host,
+        ));
     }
 
     fn files(&self, draft: &mut Draft, host: &Host, sha256: Option<String>) {
@@ -304,13 +370,19 @@ impl Event {
             sha256,
             md5: draft.hash("MD5String", &self.md5, 32),
             sha1: draft.hash("SHA1String", &self.sha1, 40),
-            name: self.file_name.line().or_else(|| self.file_path.raw().and_then(file_name)),
+            name: self
+                .file_name
+                .line()
+                .or_else(|| self.file_path.raw().and_then(file_name)),
             path: self.file_path.line(),
             host_id: host.id.clone(),
             quarantined: false,
         };
         if file.sha256.is_none() && file.md5.is_none() {
-            draft.note("SHA256String", "The document gives no usable hash, so the file cannot be banned.");
+            draft.note(
+                "SHA256String",
+                "The document gives no usable hash, so the file cannot be banned.",
+            );
         }
         draft.file(file);
         for quarantined in self.quarantine_files.iter() {
