@@ -1,0 +1,520 @@
+//! What goes over the wire: every request and reply of the HTTP API, for the server and its clients.
+//!
+//! JSON in `snake_case`, times in RFC 3339 UTC. Members that are missing have no value. A client
+//! must accept members it does not know; the server refuses them, because a misspelt member of an
+//! order would otherwise be an order without it.
+
+use jiff::Timestamp;
+use quell_connector::Check;
+use quell_engine::Event;
+use quell_model::{
+    Action, ActionId, ActionState, ActionType, Alert, AlertId, AssetFacts, Cause, Clocks,
+    ConnectionId, Decision, EffectBy, Entity, IncidentId, Setting, Severity, Transition,
+};
+use quell_store::{AlertRecord, ApprovalRecord, Freshness, IncidentRecord};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused. Every reply with a status of 400 or more has this form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// What to decide on (`not_found`). Codes are stable; messages are not.
+    pub code: String,
+    /// One sentence for people.
+    pub message: String,
+    /// The query parameter or header at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// JSON path of the member at fault in the body that was sent (`$.reason`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// A part of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Where the next part begins, to be sent as `before`; missing on the last part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ActionView {
+    /// Its id.
+    pub id: ActionId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// What to do.
+    pub action: ActionType,
+    /// To what.
+    pub target: Entity,
+    /// The target as a person would name it.
+    pub target_name: String,
+    /// What is known of the target.
+    pub asset: AssetFacts,
+    /// The connection it goes through.
+    pub connection: ConnectionId,
+    /// Where it stands.
+    pub state: ActionState,
+    /// Shadow mode: decided and recorded, not done.
+    pub shadow: bool,
+    /// The latest decision and the rules that made it.
+    pub decision: Decision,
+    /// Highest severity among the alerts that asked for it.
+    pub severity: Severity,
+    /// Highest confidence among them, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<u8>,
+    /// Rule or pattern that fired.
+    pub detection: String,
+    /// Playbook that proposed it.
+    pub playbook: String,
+    /// Who brought the effect about; only Quell's own effects are taken back.
+    pub effect_by: EffectBy,
+    /// The latest thing to say about it, one sentence.
+    pub note: String,
+    /// The moments that matter.
+    pub clocks: Clocks,
+}
+
+impl From<Action> for ActionView {
+    fn from(action: Action) -> Self {
+        Self {
+            id: action.id,
+            incident: action.incident,
+            action: action.action,
+            target_name: action.target.to_string(),
+            target: action.target,
+            asset: action.asset,
+            connection: action.connection,
+            state: action.state,
+            shadow: action.state == ActionState::Shadowed,
+            decision: action.decision,
+            severity: action.basis.severity,
+            confidence: action.basis.confidence,
+            detection: action.basis.detection,
+            playbook: action.playbook,
+            effect_by: action.effect_by,
+            note: action.note,
+            clocks: action.clocks,
+        }
+    }
+}
+
+/// One action with everything there is to know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ActionDetail {
+    /// The action.
+    pub action: ActionView,
+    /// Hash of what is shown here. An answer names it, so that nobody approves what they did not see.
+    pub shown: String,
+    /// Whether a person's yes or no is waited for.
+    pub awaits_answer: bool,
+    /// What people will notice when it is done, one sentence.
+    pub impact: String,
+    /// The action type that takes it back, where one exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverted_by: Option<ActionType>,
+    /// The value read before Quell wrote; what a revert restores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Setting>,
+    /// Its journal, oldest first.
+    pub history: Vec<Transition>,
+    /// People's answers, oldest first.
+    pub approvals: Vec<ApprovalView>,
+    /// The alerts that asked for it, oldest first.
+    pub alerts: Vec<AlertView>,
+    /// The incident it belongs to.
+    pub incident: IncidentView,
+}
+
+/// A person's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalView {
+    /// Who.
+    pub person: String,
+    /// Yes or no.
+    pub yes: bool,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// Hash of exactly what they were shown.
+    pub shown: String,
+}
+
+impl From<ApprovalRecord> for ApprovalView {
+    fn from(record: ApprovalRecord) -> Self {
+        Self {
+            person: record.person,
+            yes: record.yes,
+            reason: record.reason,
+            at: record.at,
+            shown: record.shown,
+        }
+    }
+}
+
+/// An alert as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertView {
+    /// Its id.
+    pub id: AlertId,
+    /// Where it came from.
+    pub connection: ConnectionId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// When it was received.
+    pub received: Timestamp,
+    /// The alert.
+    pub alert: Alert,
+}
+
+impl From<AlertRecord> for AlertView {
+    fn from(record: AlertRecord) -> Self {
+        Self {
+            id: record.id,
+            connection: record.connection,
+            incident: record.incident,
+            received: record.received,
+            alert: record.alert,
+        }
+    }
+}
+
+/// An incident without what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentView {
+    /// Its id.
+    pub id: IncidentId,
+    /// Title of the alert that opened it.
+    pub title: String,
+    /// Highest severity seen.
+    pub severity: Severity,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When it last took an alert in.
+    pub updated: Timestamp,
+}
+
+impl From<IncidentRecord> for IncidentView {
+    fn from(record: IncidentRecord) -> Self {
+        let severity = match record.severity {
+            0 | 1 => Severity::Informational,
+            2 => Severity::Low,
+            3 => Severity::Medium,
+            4 => Severity::High,
+            _ => Severity::Critical,
+        };
+        Self {
+            id: record.id,
+            title: record.title,
+            severity,
+            opened: record.opened,
+            updated: record.updated,
+        }
+    }
+}
+
+/// An incident with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentDetail {
+    /// The incident.
+    pub incident: IncidentView,
+    /// Its actions, newest first.
+    pub actions: Vec<ActionView>,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// There is more than is shown: only the newest actions and moments of a very large incident are.
+    pub truncated: bool,
+}
+
+/// One moment of an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TimelineEntry {
+    /// An alert was received.
+    Alert {
+        /// When.
+        at: Timestamp,
+        /// The alert.
+        alert: AlertId,
+        /// Where it came from.
+        connection: ConnectionId,
+        /// How bad.
+        severity: Severity,
+        /// One line for people.
+        title: String,
+    },
+    /// An action reached another state.
+    Action {
+        /// When.
+        at: Timestamp,
+        /// The action.
+        action: ActionId,
+        /// The state reached.
+        state: ActionState,
+        /// What made it happen.
+        cause: Cause,
+        /// One sentence for people.
+        note: String,
+    },
+}
+
+impl TimelineEntry {
+    /// When it happened.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Alert { at, .. } | Self::Action { at, .. } => *at,
+        }
+    }
+}
+
+/// A person's yes or no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerRequest {
+    /// The `shown` of the action they looked at.
+    pub shown: String,
+    /// Why, one line. Kept in the journal.
+    pub reason: String,
+}
+
+/// An order to take an action back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevertRequest {
+    /// Why, one line. Kept in the journal.
+    pub reason: String,
+    /// Take it back even when nobody can tell whether Quell or somebody else did it.
+    #[serde(default)]
+    pub even_if_unclear: bool,
+}
+
+/// An order to stop all actions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// Why, one line.
+    pub reason: String,
+}
+
+/// An order to let actions run again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {}
+
+/// Whether Quell acts, and on what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AutomationView {
+    /// All actions are stopped, queued ones included. Alerts are still taken in.
+    pub paused: bool,
+    /// Who paused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why it was paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// The action types the organization opted in to; every other one is in shadow mode: decided
+    /// and recorded, not done.
+    pub opted_in: Vec<OptInView>,
+}
+
+/// Who allowed Quell to do an action type, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OptInView {
+    /// The action type.
+    pub action: ActionType,
+    /// The person who decided it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionView {
+    /// Its id.
+    pub id: ConnectionId,
+    /// The connector's id (`crowdstrike`).
+    pub connector: String,
+    /// The connector's name for people.
+    pub name: String,
+    /// Only alerts of this customer at the vendor are taken; any, when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// How its pushed alerts are authenticated; missing when it may push none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<IntakeMethod>,
+    /// Its alerts are fetched by asking the vendor again and again.
+    pub polled: bool,
+    /// It tells people.
+    pub notifies: bool,
+    /// Quell comments on its alerts in the vendor's console.
+    pub writes_back: bool,
+    /// What can be done through it.
+    pub actions: Vec<AbilityView>,
+}
+
+/// How a connection's pushed alerts are authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IntakeMethod {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// Signed as the Standard Webhooks specification says.
+    StandardWebhooks,
+}
+
+/// One action type a connection can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AbilityView {
+    /// The action type.
+    pub action: ActionType,
+    /// Permissions the credentials need, as the vendor's console names them.
+    pub needs: Vec<String>,
+    /// The vendor's page about it.
+    pub docs: String,
+    /// What surprises people, one sentence each.
+    pub quirks: Vec<String>,
+}
+
+/// Which connections to check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckRequest {
+    /// Their ids; all, when empty.
+    pub connections: Vec<ConnectionId>,
+}
+
+/// What was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckReply {
+    /// One entry per connection.
+    pub connections: Vec<ConnectionChecks>,
+}
+
+/// What was found out about one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionChecks {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Nothing was found wanting. What could not be told is not held against it.
+    pub ok: bool,
+    /// What was checked.
+    pub checks: Vec<CheckView>,
+}
+
+/// One permission or circumstance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckView {
+    /// What was checked (`Hosts: write`).
+    pub name: String,
+    /// What depends on it (`contain_host, release_host`).
+    pub used_by: String,
+    /// Whether it is there; missing when it cannot be told without changing something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<bool>,
+    /// One sentence: what was found, what to do.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl From<Check> for CheckView {
+    fn from(check: Check) -> Self {
+        Self {
+            name: check.name,
+            used_by: check.used_by,
+            ok: check.ok,
+            detail: check.detail,
+            at: check.at,
+        }
+    }
+}
+
+/// What became of a body of alerts. It is durable when this is received.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IntakeReply {
+    /// One entry per document, in order.
+    pub alerts: Vec<TakenView>,
+    /// The vendor's ids of alerts that will be fetched, because no more than the id was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetching: Vec<String>,
+}
+
+/// What became of one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TakenView {
+    /// The alert's id.
+    pub id: AlertId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// Whether it was known.
+    pub freshness: FreshnessView,
+    /// The actions that were placed or joined.
+    pub actions: Vec<ActionId>,
+}
+
+/// Whether an alert was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FreshnessView {
+    /// Never seen.
+    New,
+    /// Seen, and the vendor changed it since.
+    Updated,
+    /// Seen precisely so.
+    Duplicate,
+}
+
+impl From<Freshness> for FreshnessView {
+    fn from(freshness: Freshness) -> Self {
+        match freshness {
+            Freshness::New => Self::New,
+            Freshness::Updated => Self::Updated,
+            Freshness::Duplicate => Self::Duplicate,
+        }
+    }
+}
+
+/// The data of one server-sent event of type `transition`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventView {
+    /// The action as it now is.
+    pub action: ActionView,
+    /// What happened to it.
+    pub transition: Transition,
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        Self {
+            action: event.action.into(),
+            transition: event.transition,
+        }
+    }
+}
+
+/// The data of one server-sent event of type `lagged`: the listener was too slow and missed some.
+/// It should read anew what it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LaggedView {
+    /// How many it missed.
+    pub missed: u64,
+}
+
+/// Whether the server is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HealthView {
+    /// `ok`; anything else is a [`Problem`].
+    pub status: String,
+}

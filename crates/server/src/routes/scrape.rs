@@ -1,0 +1,35 @@
+//! `GET /metrics`
+
+use axum::routing::on;
+use http::header;
+
+use crate::Role;
+use crate::auth::Access;
+use crate::endpoint::{Context, Reply, Route, raw};
+use crate::problem::Refusal;
+
+const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) const ROUTE: Route = Route {
+    path: "/metrics",
+    name: "metrics",
+    access: Access::Role(Role::Viewer),
+    summary: "Metrics in Prometheus' text format.",
+    // Not “loopback only”: behind a proxy on the same machine everybody comes from there.
+    details: "Needs a token, because it names connections and says how busy the organization is; Prometheus sends one with `authorization: credentials`.",
+    ..raw(
+        Reply {
+            status: 200,
+            media: MEDIA,
+            about: "The metrics.",
+            schema: None,
+        },
+        |filter| on(filter, scrape),
+    )
+};
+
+async fn scrape(cx: Context) -> Result<([(header::HeaderName, &'static str); 1], String), Refusal> {
+    let paused = cx.app.engine.store().paused().await?.is_some();
+    metrics::gauge!("quell_automation_paused").set(f64::from(u8::from(paused)));
+    Ok(([(header::CONTENT_TYPE, MEDIA)], cx.app.metrics.render()))
+}

@@ -1,0 +1,23 @@
+//! The whole API over a real engine, an in-memory store and a small made-up vendor, under a
+//! simulated clock.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail the test where they stand"
+)]
+
+mod access;
+mod actions;
+mod app;
+mod automation;
+mod connections;
+mod document;
+mod events;
+mod hostile;
+mod incidents;
+mod intake;
+mod operations;
+mod sockets;
+mod vendor;
