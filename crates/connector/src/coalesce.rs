@@ -102,6 +102,8 @@ async fn drain<K, R>(
     operation: &'static str,
 ) {
     loop {
+        // Tasks that are ready to ask get their turn first; when there are none, this is no wait.
+        tokio::task::yield_now().await;
         let batch: Vec<Waiting<K, R>> = {
             let mut queue = lock(queue);
             let count = queue.waiting.len().min(largest);

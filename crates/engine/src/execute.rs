@@ -1,27 +1,53 @@
 //! Executing an action: read, decide again, write, read back.
 
+use std::sync::Arc;
+
 use quell_connector::{AnyControl, Error as VendorError, Kind, Observed, Reading};
-use quell_model::{Action, ActionState, Cause, Effect, EffectBy, NoticeKind, Outcome, Setting};
+use quell_model::{
+    Action, ActionState, AssetFacts, Cause, Effect, EffectBy, NoticeKind, Outcome, Setting,
+};
 use quell_store::{Job, JobKind, Result, Stored};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::pace;
 use crate::plan;
+use crate::rules::Rules;
 use crate::step::Step;
+
+/// An action this worker has just placed: it need not be read, and what it was decided with is
+/// still at hand.
+pub(crate) struct Fresh {
+    pub(crate) stored: Stored,
+    pub(crate) decided: Decided,
+}
+
+/// What a decision was taken with, besides what the action itself says.
+pub(crate) struct Decided {
+    rules: Arc<Rules>,
+    asset: AssetFacts,
+}
+
+impl Decided {
+    pub(crate) fn with(rules: &Arc<Rules>, action: &Action) -> Self {
+        Self {
+            rules: rules.clone(),
+            asset: action.asset.clone(),
+        }
+    }
+}
 
 impl Engine {
     /// An `act` job: carries out a scheduled action, or goes on with one whose process ended.
-    pub(crate) async fn act(&self, job: &Job, stored: Option<Stored>) -> Result<()> {
-        let fresh = stored.is_some();
-        let stored = match stored {
-            Some(stored) => stored,
-            None => self.0.store.job_action(&job.subject).await?,
+    pub(crate) async fn act(&self, job: &Job, fresh: Option<Fresh>) -> Result<()> {
+        let (stored, decided) = match fresh {
+            Some(Fresh { stored, decided }) => (stored, Some(decided)),
+            None => (self.0.store.job_action(&job.subject).await?, None),
         };
         let action = &stored.action;
         // A job found again while its action is running: whoever ran it is gone, and its intent is
         // journaled but not what came of it.
-        let interrupted = action.state == ActionState::Running && !fresh;
+        let interrupted = action.state == ActionState::Running && decided.is_none();
         if !matches!(action.state, ActionState::Scheduled | ActionState::Running) {
             return self.0.store.finish(job.claim.clone()).await;
         }
@@ -50,6 +76,7 @@ impl Engine {
                         job,
                         control: &*control,
                         settle,
+                        decided,
                         interrupted,
                     }
                     .run(stored)
@@ -58,7 +85,10 @@ impl Engine {
                 None => self.unsupported(job, stored).await,
             },
             Effect::Once(_) => match connection.connected.perform(effect).cloned() {
-                Some(perform) => self.act_once(job, stored, &*perform, interrupted).await,
+                Some(perform) => {
+                    self.act_once(job, stored, &*perform, decided.as_ref(), interrupted)
+                        .await
+                }
                 None => self.unsupported(job, stored).await,
             },
         }
@@ -83,9 +113,17 @@ impl Engine {
         &self,
         job: &Job,
         mut stored: Stored,
+        decided: Option<&Decided>,
     ) -> Result<Option<Stored>> {
         let rules = self.rules();
         let action = &mut stored.action;
+        // A decision is a pure function of what it is taken with: the same again is the same answer.
+        let same = |decided: &&Decided| {
+            Arc::ptr_eq(&decided.rules, &rules) && decided.asset == action.asset
+        };
+        if decided.filter(same).is_some() {
+            return Ok(Some(stored));
+        }
         let approved = action.clocks.approved.is_some();
         let decision = plan::decide(
             &rules,
@@ -183,6 +221,7 @@ struct Set<'a> {
     job: &'a Job,
     control: &'a dyn AnyControl,
     settle: std::time::Duration,
+    decided: Option<Decided>,
     interrupted: bool,
 }
 
@@ -204,7 +243,10 @@ impl Set<'_> {
             Reading::Settled(value) => Some(value),
             Reading::Moving { .. } | Reading::Unreadable => None,
         };
-        let Some(mut stored) = engine.decide_again(job, stored).await? else {
+        let Some(mut stored) = engine
+            .decide_again(job, stored, self.decided.as_ref())
+            .await?
+        else {
             return Ok(());
         };
         if engine.is_paused() {

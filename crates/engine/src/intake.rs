@@ -1,5 +1,7 @@
 //! Intake: from a body to durable alerts, incidents, decisions and intents.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{
@@ -12,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use crate::engine::{Connection, Engine};
+use crate::execute::{Decided, Fresh};
 use crate::plan::{self, Planned};
 use crate::rules::Rules;
 use crate::{pace, tell, worker};
@@ -104,7 +107,7 @@ impl Engine {
     async fn take(
         &self,
         source: &Connection,
-        rules: &Rules,
+        rules: &Arc<Rules>,
         alert: Alert,
         raw: String,
         received: Timestamp,
@@ -152,7 +155,7 @@ impl Engine {
                     actions.push(action.id);
                     self.announce(&action, &transitions);
                     match claim.filter(|_| !wait) {
-                        Some((claim, permit)) => self.go_on(*action, claim, permit),
+                        Some((claim, permit)) => self.go_on(rules, *action, claim, permit),
                         None => self.0.nudge.notify_one(),
                     }
                 }
@@ -173,14 +176,25 @@ impl Engine {
     }
 
     /// Executes a just placed action that is this worker's already.
-    fn go_on(&self, action: Action, claim: Claim, permit: OwnedSemaphorePermit) {
+    fn go_on(
+        &self,
+        rules: &Arc<Rules>,
+        action: Action,
+        claim: Claim,
+        permit: OwnedSemaphorePermit,
+    ) {
         let job = Job {
             kind: JobKind::Act,
             subject: action.id.to_string(),
             attempts: 1,
             claim,
         };
-        worker::spawn(self, job, Some(Stored { action, version: 1 }), permit);
+        let decided = Decided::with(rules, &action);
+        let fresh = Fresh {
+            stored: Stored { action, version: 1 },
+            decided,
+        };
+        worker::spawn(self, job, Some(fresh), permit);
     }
 
     /// A planned action as it is to be stored, and the claim on its execution if this worker goes

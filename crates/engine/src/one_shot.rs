@@ -6,7 +6,7 @@ use quell_store::{Job, JobKind, Result, Stored};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::execute::vendor_evidence;
+use crate::execute::{Decided, vendor_evidence};
 use crate::pace;
 use crate::step::Step;
 
@@ -16,6 +16,7 @@ impl Engine {
         job: &Job,
         stored: Stored,
         perform: &dyn AnyPerform,
+        decided: Option<&Decided>,
         interrupted: bool,
     ) -> Result<()> {
         if let Some(receipt) = receipt(&stored) {
@@ -31,7 +32,7 @@ impl Engine {
                 )
                 .await;
         }
-        let Some(stored) = self.decide_again(job, stored).await? else {
+        let Some(stored) = self.decide_again(job, stored, decided).await? else {
             return Ok(());
         };
         if self.is_paused() {

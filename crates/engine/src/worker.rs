@@ -1,10 +1,11 @@
 //! Workers: take due jobs, do them, and rest until there are more.
 
-use quell_store::{Error, Job, JobKind, Stored};
+use quell_store::{Error, Job, JobKind};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::engine::Engine;
+use crate::execute::Fresh;
 use crate::pace;
 
 impl Engine {
@@ -112,12 +113,12 @@ impl Engine {
     }
 
     /// Does one job. Whatever goes wrong, the job is either finished or due again.
-    async fn work(&self, job: Job, stored: Option<Stored>) {
+    async fn work(&self, job: Job, fresh: Option<Fresh>) {
         let claim = job.claim.clone();
         let span = info_span!("job", kind = job.kind.as_str(), subject = job.subject);
         let result = async {
             match job.kind {
-                JobKind::Act => self.act(&job, stored).await,
+                JobKind::Act => self.act(&job, fresh).await,
                 JobKind::Settle => self.settle(&job).await,
                 JobKind::Expire => self.expire(&job).await,
                 JobKind::Revert => self.take_back(&job).await,
@@ -166,15 +167,10 @@ impl Engine {
 }
 
 /// Does a job on a task of its own; the permit is the worker.
-pub(crate) fn spawn(
-    engine: &Engine,
-    job: Job,
-    stored: Option<Stored>,
-    permit: OwnedSemaphorePermit,
-) {
+pub(crate) fn spawn(engine: &Engine, job: Job, fresh: Option<Fresh>, permit: OwnedSemaphorePermit) {
     let engine = engine.clone();
     tokio::spawn(async move {
-        engine.work(job, stored).await;
+        engine.work(job, fresh).await;
         drop(permit);
     });
 }

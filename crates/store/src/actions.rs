@@ -131,7 +131,7 @@ fn apply(db: &Connection, advance: Advance) -> Result<Stored> {
     let action = &stored.action;
     let changed = db
         .prepare_cached(
-            "UPDATE actions SET state = ?3, live = ?4, version = version + 1, document = ?5
+            "UPDATE actions SET state = ?3, live = ?4, attention = ?5, version = version + 1, document = ?6
              WHERE id = ?1 AND version = ?2",
         )?
         .execute(params![
@@ -139,6 +139,7 @@ fn apply(db: &Connection, advance: Advance) -> Result<Stored> {
             stored.version,
             action.state.as_str(),
             action.state.is_live(),
+            attention(action.state),
             serde_json::to_string(action)?
         ])?;
     if changed != 1 {
@@ -182,8 +183,9 @@ pub(crate) fn journal(db: &Connection, action: ActionId, transition: &Transition
 /// Inserts a new action with its first journal rows and jobs.
 pub(crate) fn insert(db: &Connection, action: &Action, target: &str) -> Result<()> {
     db.prepare_cached(
-        "INSERT INTO actions (id, organization, incident, connection, type, slot, target, state, live, version, document)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10)",
+        "INSERT INTO actions
+           (id, organization, incident, connection, type, slot, target, state, live, attention, version, document)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11)",
     )?
     .execute(params![
         action.id.to_string(),
@@ -195,9 +197,26 @@ pub(crate) fn insert(db: &Connection, action: &Action, target: &str) -> Result<(
         target,
         action.state.as_str(),
         action.state.is_live(),
+        attention(action.state),
         serde_json::to_string(action)?
     ])?;
     Ok(())
+}
+
+/// Whether people look for actions in this state. What runs is soon over, and what ended well or
+/// was only recorded is found by its incident or by time.
+pub(crate) const fn attention(state: ActionState) -> bool {
+    use ActionState as S;
+    !matches!(
+        state,
+        S::Proposed
+            | S::Shadowed
+            | S::Denied
+            | S::Scheduled
+            | S::Running
+            | S::Completed
+            | S::Reverted
+    )
 }
 
 /// The live action that holds a slot of a target.

@@ -60,6 +60,22 @@ impl Store {
         .await
     }
 
+    /// Whether the message `id` was used, and is still remembered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn was_used(&self, id: &str, now: Timestamp) -> Result<bool> {
+        let name = format!("used:{id}");
+        self.read(move |db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM facts WHERE name = ?1 AND expires > ?2)",
+                )?
+                .query_row(params![name, micros(now)], |row| row.get(0))?)
+        })
+        .await
+    }
+
     async fn fact(&self, name: String) -> Result<Option<Value>> {
         self.read(move |db| {
             let value: Option<String> = db

@@ -292,7 +292,7 @@ fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> 
             evidence: serde_json::to_value(&action.decision)?,
         };
         db.prepare_cached(
-            "UPDATE actions SET state = ?2, live = 1, version = version + 1, document = ?3 WHERE id = ?1",
+            "UPDATE actions SET state = ?2, live = 1, attention = 0, version = version + 1, document = ?3 WHERE id = ?1",
         )?
         .execute(params![id.to_string(), stored.action.state.as_str(), serde_json::to_string(&stored.action)?])?;
         actions::journal(db, id, &transition)?;

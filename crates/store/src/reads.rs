@@ -128,6 +128,10 @@ impl Store {
             if !filter.states.is_empty() {
                 let marks = vec!["?"; filter.states.len()].join(", ");
                 sql.push_str(&format!(" AND state IN ({marks})"));
+                if filter.states.iter().copied().all(actions::attention) {
+                    // Said literally, so that the index that has only these is used.
+                    sql.push_str(" AND attention = 1");
+                }
                 values.extend(filter.states.iter().map(|state| state.as_str().to_owned()));
             }
             if let Some(incident) = filter.incident {
@@ -193,24 +197,50 @@ impl Store {
                 "SELECT DISTINCT a.id, a.connection, a.incident, a.received, a.document
                  FROM action_alerts j JOIN alerts a ON a.id = j.alert WHERE j.action = ?1 ORDER BY a.id",
             )?;
-            let rows = statement.query_map([id.to_string()], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, String>(2)?,
-                    row.get::<_, i64>(3)?,
-                    row.get::<_, String>(4)?,
-                ))
+            let rows = statement.query_map([id.to_string()], row_to_alert)?;
+            rows.map(|row| row?).collect()
+        })
+        .await
+    }
+
+    /// The alerts of an incident, newest first, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn alerts_in(&self, incident: IncidentId, limit: usize) -> Result<Vec<AlertRecord>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT id, connection, incident, received, document FROM alerts
+                 WHERE incident = ?1 ORDER BY id DESC LIMIT ?2",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![incident.to_string(), limit], row_to_alert)?;
+            rows.map(|row| row?).collect()
+        })
+        .await
+    }
+
+    /// The history of all actions of an incident, newest first, `limit` rows at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn history_of(
+        &self,
+        incident: IncidentId,
+        limit: usize,
+    ) -> Result<Vec<(ActionId, Transition)>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT j.action, j.transition FROM actions a JOIN journal j ON j.action = a.id
+                 WHERE a.incident = ?1 ORDER BY j.seq DESC LIMIT ?2",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![incident.to_string(), limit], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
             })?;
             rows.map(|row| {
-                let (id, connection, incident, received, document) = row?;
-                Ok(AlertRecord {
-                    id: parse(&id)?,
-                    connection: parse(&connection)?,
-                    incident: parse(&incident)?,
-                    received: instant(received),
-                    alert: serde_json::from_str(&document)?,
-                })
+                let (action, transition) = row?;
+                Ok((parse(&action)?, serde_json::from_str(&transition)?))
             })
             .collect()
         })
@@ -281,4 +311,20 @@ impl Store {
         self.read(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?))
             .await
     }
+}
+
+fn row_to_alert(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<AlertRecord>> {
+    let (id, connection, incident): (String, String, String) =
+        (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (received, document): (i64, String) = (row.get(3)?, row.get(4)?);
+    let record = || {
+        Ok(AlertRecord {
+            id: parse(&id)?,
+            connection: parse(&connection)?,
+            incident: parse(&incident)?,
+            received: instant(received),
+            alert: serde_json::from_str(&document)?,
+        })
+    };
+    Ok(record())
 }

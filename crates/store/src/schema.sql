@@ -45,11 +45,13 @@ CREATE TABLE actions (
   target       TEXT NOT NULL,
   state        TEXT NOT NULL,
   live         INTEGER NOT NULL,
+  -- In a state people look for; the many that simply went well are not indexed by state.
+  attention    INTEGER NOT NULL,
   version      INTEGER NOT NULL,
   document     TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX actions_by_incident ON actions (incident, type, target);
-CREATE INDEX actions_by_state ON actions (organization, state, id);
+CREATE INDEX actions_by_state ON actions (organization, state, id) WHERE attention = 1;
 -- INVARIANT: one live action per slot of a target.
 CREATE UNIQUE INDEX actions_live ON actions (organization, connection, slot, target) WHERE live = 1;
 
