@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_model::Clock;
 
+use crate::BoxFuture;
 use crate::error::{Error, Kind, Result};
 
 /// Passed to every vendor call.
@@ -14,6 +15,13 @@ pub struct Call {
     clock: Arc<dyn Clock>,
     deadline: Timestamp,
     reference: Arc<str>,
+    intent: Option<Arc<dyn Intent>>,
+}
+
+/// Makes durable that something which must not happen twice is about to happen.
+pub trait Intent: Send + Sync {
+    /// Completes when it is durable. Called again, it does nothing.
+    fn record(&self) -> BoxFuture<'_, Result<()>>;
 }
 
 impl Call {
@@ -26,6 +34,29 @@ impl Call {
             clock,
             deadline,
             reference: reference.into(),
+            intent: None,
+        }
+    }
+
+    /// The same call, with what has to be durable before anything is done that must not be repeated.
+    #[must_use]
+    pub fn intending(self, intent: Arc<dyn Intent>) -> Self {
+        Self {
+            intent: Some(intent),
+            ..self
+        }
+    }
+
+    /// INVARIANT: completes before any request leaves that must not be repeated, so that a crash
+    /// before it is known to have done nothing. The HTTP plane calls it for such requests; a connector
+    /// that speaks another protocol calls it itself.
+    ///
+    /// # Errors
+    /// When it could not be made durable; then nothing may be sent.
+    pub async fn intend(&self) -> Result<()> {
+        match &self.intent {
+            Some(intent) => intent.record().await,
+            None => Ok(()),
         }
     }
 

@@ -20,7 +20,7 @@ pub mod settings;
 pub mod vendor;
 
 pub use ability::{AlertUpdate, Batch, Check, Feed, Fetch, Notify, WriteBack};
-pub use call::Call;
+pub use call::{Call, Intent};
 pub use clock::SystemClock;
 pub use contract::{
     About, AnyControl, AnyPerform, Bound, Control, Facts, Observed, Perform, Progress, Reading,

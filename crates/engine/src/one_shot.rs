@@ -1,9 +1,13 @@
 //! One-shots: done at most once, never again when in doubt.
 
-use quell_connector::{AnyPerform, Kind, Progress, Receipt};
-use quell_model::{ActionState, EffectBy, NoticeKind};
-use quell_store::{Job, JobKind, Result, Stored};
+use std::sync::Arc;
+
+use quell_connector::{AnyPerform, Error as VendorError, Intent, Kind, Progress, Receipt};
+use quell_model::{ActionState, EffectBy, Entity, NoticeKind};
+use quell_store::{Claim, Job, JobKind, Result, Stored};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::engine::Engine;
 use crate::execute::{Decided, vendor_evidence};
@@ -38,33 +42,37 @@ impl Engine {
         if self.is_paused() {
             return self.0.store.postpone(job.claim.clone(), self.now()).await;
         }
-        let note = format!("About to {}.", stored.action.action.phrase());
-        let mut step = Step::of_job(self, stored, &job.claim).keep();
-        let at = step.at();
-        step.action().clocks.executed = Some(at);
-        let mut stored = step
-            .to(ActionState::Running, note, Value::Null)
-            .commit()
-            .await?;
-        let cx = self.call(&job.subject);
-        match perform.perform(&cx, &stored.action.target).await {
+        let intent = Arc::new(Recorder::new(self, job, stored));
+        let target = intent.target().await;
+        let cx = self.call(&job.subject).intending(intent.clone());
+        let performed = perform.perform(&cx, &target).await;
+        let mut stored = intent.stored().await;
+        match performed {
             Ok(receipt) => {
-                stored.action.receipt = serde_json::to_value(&receipt).ok();
-                stored.action.effect_by = if receipt.unchanged {
+                let evidence = json!({ "receipt": receipt });
+                let mut step = Step::of_job(self, stored, &job.claim);
+                let at = step.at();
+                if step.action().state == ActionState::Scheduled {
+                    step = step.to(
+                        ActionState::Running,
+                        "Looked at the target; nothing was left to do.",
+                        Value::Null,
+                    );
+                }
+                let action = step.action();
+                action.receipt = serde_json::to_value(&receipt).ok();
+                action.effect_by = if receipt.unchanged {
                     EffectBy::Other
                 } else {
                     EffectBy::Quell
                 };
-                let evidence = json!({ "receipt": stored.action.receipt });
-                let step = Step::of_job(self, stored, &job.claim);
-                let at = step.at();
                 // The receipt is all that is left after a crash, so it is durable before anything else.
-                let step = step.to(
-                    ActionState::Verifying,
-                    "The vendor was asked; waiting for the outcome.",
-                    evidence,
-                );
-                step.then(JobKind::Settle, at).commit().await.map(drop)
+                let note = "The vendor was asked; waiting for the outcome.";
+                step.to(ActionState::Verifying, note, evidence)
+                    .then(JobKind::Settle, at)
+                    .commit()
+                    .await
+                    .map(drop)
             }
             Err(error) if error.kind == Kind::MaybeApplied => {
                 stored.action.receipt = Some(json!({ "evidence": vendor_evidence(&error) }));
@@ -143,6 +151,71 @@ fn unknown<'e>(step: Step<'e>, why: &str) -> Step<'e> {
         format!("{why} It is not tried again by itself: please look, and then confirm or redo it.");
     step.to(ActionState::Unknown, note, Value::Null)
         .tell(NoticeKind::Failed)
+}
+
+/// Journals the intent of a one-shot at the last moment: a crash before it has done nothing, and
+/// the action is simply carried out later.
+struct Recorder {
+    engine: Engine,
+    claim: Claim,
+    stored: Mutex<Stored>,
+}
+
+impl Recorder {
+    fn new(engine: &Engine, job: &Job, stored: Stored) -> Self {
+        Self {
+            engine: engine.clone(),
+            claim: job.claim.clone(),
+            stored: Mutex::new(stored),
+        }
+    }
+
+    async fn target(&self) -> Entity {
+        self.stored.lock().await.action.target.clone()
+    }
+
+    async fn stored(&self) -> Stored {
+        self.stored.lock().await.clone()
+    }
+
+    async fn write(&self) -> quell_connector::Result<()> {
+        let refuse =
+            |detail: &str| Err(VendorError::new(Kind::VendorUnavailable, "intent", detail));
+        let mut stored = self.stored.lock().await;
+        if stored.action.state == ActionState::Running {
+            return Ok(());
+        }
+        if self.engine.is_paused() {
+            return refuse("automation was paused; nothing was sent");
+        }
+        let note = format!("About to {}.", stored.action.action.phrase());
+        let mut step = Step::of_job(&self.engine, stored.clone(), &self.claim).keep();
+        let at = step.at();
+        step.action().clocks.executed = Some(at);
+        match step
+            .to(ActionState::Running, note, Value::Null)
+            .commit()
+            .await
+        {
+            Ok(written) => {
+                *stored = written;
+                Ok(())
+            }
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "an intent could not be recorded; nothing is sent"
+                );
+                refuse("the intent could not be recorded; nothing was sent")
+            }
+        }
+    }
+}
+
+impl Intent for Recorder {
+    fn record(&self) -> quell_connector::BoxFuture<'_, quell_connector::Result<()>> {
+        Box::pin(self.write())
+    }
 }
 
 /// The receipt an action holds.

@@ -186,6 +186,9 @@ impl Plane {
             )
             .retry_after(Some(wait))
         })?;
+        if request.repeat == Repeat::Once {
+            cx.intend().await?;
+        }
         let result = self
             .exchange
             .send(cx, &grant.base, grant.authorization.as_ref(), request)

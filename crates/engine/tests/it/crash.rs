@@ -93,7 +93,7 @@ impl Case {
 #[test]
 fn a_crash_around_any_vendor_call_leads_to_one_containment_and_at_most_one_kill() {
     for workers in [0, 8] {
-        for call in ["read", "write", "perform", "progress"] {
+        for call in ["read", "write", "prepare", "perform", "progress"] {
             for nth in 0..3 {
                 for fault in [Fault::CrashBefore, Fault::CrashAfter] {
                     let case = Case::new(workers);

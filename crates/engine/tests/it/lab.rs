@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     CrashBefore,
     /// The process ends after the vendor applied it.
     CrashAfter,
+    /// It waits until the test says so.
+    Pause,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -63,6 +65,7 @@ pub(crate) struct State {
 pub(crate) struct Lab {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) crash: Arc<Signal>,
+    pub(crate) resume: Arc<Signal>,
 }
 
 impl Lab {
@@ -117,6 +120,11 @@ impl Lab {
             Some(Fault::Lose) => {
                 let _lost = apply(&mut self.lock());
                 Err(Error::new(Kind::MaybeApplied, "lab", "the reply was lost"))
+            }
+            Some(Fault::Pause) => {
+                self.crash.notify_one();
+                self.resume.notified().await;
+                apply(&mut self.lock())
             }
             Some(Fault::CrashBefore) => self.end().await,
             Some(Fault::CrashAfter) => {
@@ -211,7 +219,9 @@ impl Control<HashVerdict> for Lab {
 }
 
 impl Perform<KillProcess> for Lab {
-    async fn perform(&self, _: &Call, target: &Process) -> Result<Receipt> {
+    async fn perform(&self, cx: &Call, target: &Process) -> Result<Receipt> {
+        self.call("prepare", |_| Ok(())).await?;
+        cx.intend().await?;
         self.call("perform", |state| {
             let key = (
                 target.host_id.clone().unwrap_or_default(),

@@ -89,3 +89,34 @@ async fn an_outcome_that_cannot_be_read_for_a_while_is_asked_for_again_without_k
     assert_eq!(kill(&world).await.state, ActionState::Completed);
     assert_eq!(kills(&world), 1);
 }
+
+#[tokio::test]
+async fn a_kill_interrupted_before_its_intent_is_simply_done_later() {
+    let mut world = world(8).await;
+    world.lab.fault("prepare", Fault::CrashBefore);
+    world.accept(alert()).await;
+    world.lab.crash.notified().await;
+    assert_eq!(kill(&world).await.state, ActionState::Scheduled);
+    world.restart();
+    world.work().await;
+    assert_eq!(kill(&world).await.state, ActionState::Completed);
+    assert_eq!(kills(&world), 1);
+}
+
+#[tokio::test]
+async fn a_pause_in_the_last_moment_holds_a_kill() {
+    let world = world(0).await;
+    world.accept(alert()).await;
+    world.lab.fault("prepare", Fault::Pause);
+    let engine = world.engine.clone();
+    let paused = world.lab.crash.clone();
+    tokio::join!(world.work_for(std::time::Duration::from_secs(60)), async {
+        paused.notified().await;
+        engine.pause("ana", "wait").await.unwrap();
+        world.lab.resume.notify_one();
+    });
+    assert_eq!(kills(&world), 0);
+    world.engine.resume("ana").await.unwrap();
+    world.work().await;
+    assert_eq!(kills(&world), 1);
+}

@@ -1,0 +1,245 @@
+//! The real server, killed with SIGKILL at random points under load, again and again. After all of
+//! it every accepted alert has led to exactly one containment and one ban at the vendor, and to at
+//! most one kill.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "the harness lives in real time, as the process it kills does"
+)]
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use quell_twins::crowdstrike::{
+    AlertSpec, CLIENT_ID, CLIENT_SECRET, Config, Containment, CrowdStrike, HostSpec, Process, Settle,
+};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const KILLS: usize = 30;
+const SENDERS: usize = 6;
+/// What pushes alerts, and what reads; the server keeps the two apart.
+const TOKEN: &str = "kill-harness-intake-0123456789";
+const READER: &str = "kill-harness-reader-0123456789";
+
+struct Target {
+    aid: String,
+    sha256: String,
+    document: String,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
+    let twin = CrowdStrike::start(Config {
+        region: None,
+        request_log: 0,
+        settle: Settle { containment: Duration::from_millis(30), ..Settle::INSTANT },
+        ..Config::default()
+    })
+    .await
+    .unwrap();
+    let folder = std::env::temp_dir().join(format!("quell-kill-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    write_config(&folder, address, &twin.base_url());
+
+    let twin = Arc::new(twin);
+    let (next, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let accepted = Arc::new(Mutex::new(Vec::new()));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|_| {
+            let (twin, next, stop, accepted) = (twin.clone(), next.clone(), stop.clone(), accepted.clone());
+            tokio::spawn(async move {
+                while !stop.load(Ordering::SeqCst) {
+                    let target = target(&twin, next.fetch_add(1, Ordering::SeqCst));
+                    // A sender that got no answer sends again: what it sent may or may not be stored.
+                    while !push(address, &target.document).await {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    accepted.lock().unwrap().push(target);
+                }
+            })
+        })
+        .collect();
+
+    let dice = RandomState::new();
+    for kill in 0..KILLS {
+        let mut server = serve(&folder);
+        let began = Instant::now();
+        // A number of vendor calls from now, so that kills fall between calls and not between alerts.
+        let calls = 1 + dice.hash_one(kill) % 120;
+        let until = twin.total_requests() + calls;
+        while twin.total_requests() < until {
+            assert!(began.elapsed() < Duration::from_secs(30), "kill {kill}: the server does no work");
+            assert!(server.try_wait().unwrap().is_none(), "kill {kill}: the server ended by itself");
+            tokio::time::sleep(Duration::from_micros(300)).await;
+        }
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+    stop.store(true, Ordering::SeqCst);
+    let mut server = serve(&folder);
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let actions = quiet(address).await;
+    server.kill().unwrap();
+    server.wait().unwrap();
+
+    let accepted = accepted.lock().unwrap();
+    let mut states: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for action in &actions {
+        let key = (text(&action["action"]), text(&action["state"]));
+        *states.entry(key).or_default() += 1;
+    }
+    println!("{KILLS} kills, {} alerts accepted, actions: {states:?}", accepted.len());
+    assert!(accepted.len() > KILLS, "too little load to mean anything: {} alerts", accepted.len());
+    for target in accepted.iter() {
+        let host = twin.host(&target.aid).unwrap();
+        assert_eq!(host.containment, Containment::Contained, "{} was lost", target.aid);
+        assert_eq!(host.calls.contain_applied, 1, "{} was contained more than once", target.aid);
+        assert!(host.calls.kill_received <= 1, "the process on {} was killed twice", target.aid);
+        let bans = twin.iocs().iter().filter(|ioc| ioc.value == target.sha256).count();
+        assert_eq!(bans, 1, "{} has {bans} bans", target.sha256);
+    }
+    for action in &actions {
+        let (kind, state) = (text(&action["action"]), text(&action["state"]));
+        let ended = match kind.as_str() {
+            // An intent without a receipt: nobody knows, so a person is asked.
+            "kill_process" => ["completed", "unknown"].contains(&state.as_str()),
+            _ => state == "completed",
+        };
+        assert!(ended, "{kind} ended as {state}: {}", action["note"]);
+    }
+    assert_eq!(actions.len(), accepted.len() * 3, "three actions an alert, each once");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A host of its own with a malicious process of its own, and the alert about it.
+fn target(twin: &CrowdStrike, number: usize) -> Target {
+    let sha256 = format!("{:064x}", number + 1);
+    let process = Process {
+        // Not where the operating system keeps its own: such a file would not be banned by itself.
+        path: format!("C:\\Users\\ana\\Downloads\\loader-{number}.exe"),
+        ..Process::new(1000 + u32::try_from(number).unwrap(), "loader.exe").with_sha256(&sha256)
+    };
+    let host = HostSpec::workstation(&format!("WS-{number:05}")).running(process.clone());
+    let aid = twin.add_host(host);
+    let id = twin.add_alert(&AlertSpec::on(&aid, process)).unwrap();
+    Target { aid, sha256, document: twin.alert(&id).unwrap().to_string() }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn serve(folder: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_quell"))
+        .args(["serve", "--config"])
+        .arg(folder.join("quell.toml"))
+        .env("KILL_TOKEN", TOKEN)
+        .env("KILL_READER", READER)
+        .env("KILL_SECRET", CLIENT_SECRET)
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+fn write_config(folder: &Path, listen: SocketAddr, base: &str) {
+    let opt_in = r#"{ by = "harness", at = "2026-01-01T00:00:00Z" }"#;
+    let config = format!(
+        r#"
+[server]
+listen = "{listen}"
+[[server.tokens]]
+name = "harness"
+role = "viewer"
+token = "env:KILL_READER"
+[log]
+filter = "error"
+[organization]
+id = "harness"
+[organization.opt_in]
+contain_host = {opt_in}
+kill_process = {opt_in}
+block_hash = {opt_in}
+[[connections]]
+id = "falcon"
+connector = "crowdstrike"
+[connections.intake]
+token = "env:KILL_TOKEN"
+[connections.settings]
+base_url = "{base}"
+client_id = "{CLIENT_ID}"
+client_secret = "env:KILL_SECRET"
+[connections.settings.http]
+requests_per_minute = 1000000
+[connections.settings.poll]
+enabled = false
+"#
+    );
+    std::fs::write(folder.join("quell.toml"), config).unwrap();
+}
+
+/// Pushes an alert; whether it was answered with a 2xx.
+async fn push(address: SocketAddr, body: &str) -> bool {
+    let request = format!(
+        "POST /api/v1/intake/falcon HTTP/1.1\r\nhost: quell\r\nauthorization: Bearer {TOKEN}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    exchange(address, &request).await.is_some_and(|reply| reply.starts_with("HTTP/1.1 2"))
+}
+
+async fn exchange(address: SocketAddr, request: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).await.ok()?;
+    Some(String::from_utf8_lossy(&reply).into_owned())
+}
+
+/// All actions, once none of them has work to come.
+async fn quiet(address: SocketAddr) -> Vec<Value> {
+    let began = Instant::now();
+    loop {
+        let actions = all_actions(address).await;
+        let live = |action: &Value| {
+            ["proposed", "scheduled", "running", "verifying"].contains(&text(&action["state"]).as_str())
+        };
+        match actions {
+            Some(actions) if !actions.is_empty() && !actions.iter().any(live) => return actions,
+            _ => {}
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "work does not end");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn all_actions(address: SocketAddr) -> Option<Vec<Value>> {
+    let mut all = Vec::new();
+    let mut next = String::new();
+    loop {
+        let request = format!(
+            "GET /api/v1/actions?limit=200{next} HTTP/1.1\r\nhost: quell\r\nauthorization: Bearer {READER}\r\n\
+             connection: close\r\n\r\n"
+        );
+        let reply = exchange(address, &request).await?;
+        let page: Value = serde_json::from_str(reply.split_once("\r\n\r\n")?.1).ok()?;
+        all.extend(page["items"].as_array()?.iter().cloned());
+        match page["next"].as_str() {
+            Some(cursor) => next = format!("&before={cursor}"),
+            None => return Some(all),
+        }
+    }
+}
