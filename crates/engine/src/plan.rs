@@ -63,7 +63,10 @@ pub fn plan(rules: &Rules, alert: &Alert, supports: impl Fn(Effect) -> bool) -> 
                         proposal.action.phrase()
                     ),
                 ),
-                None => decide(rules, proposal.action, &proposal.target, &asset, &basis),
+                None => {
+                    let decision = decide(rules, proposal.action, &proposal.target, &asset, &basis);
+                    with_doubt(alert, &proposal.target, decision)
+                }
             };
             let shadow = matches!(decision.outcome, Outcome::Auto | Outcome::Ask)
                 && !rules.guardrails.opted_in(proposal.action);
@@ -82,6 +85,24 @@ pub fn plan(rules: &Rules, alert: &Alert, supports: impl Fn(Effect) -> bool) -> 
         skipped: proposed.skipped,
         none: proposed.none,
     }
+}
+
+/// Where the document contradicts itself about which machine is meant, nothing runs by itself.
+fn with_doubt(alert: &Alert, target: &Entity, decision: Decision) -> Decision {
+    let on_a_host = matches!(target, Entity::Host(_) | Entity::Process(_));
+    let doubts: Vec<Reason> = alert
+        .notes
+        .iter()
+        .filter(|note| note.doubt)
+        .map(|note| Reason::new("target-in-doubt", note.text.clone()))
+        .collect();
+    if decision.outcome == Outcome::Auto && on_a_host && !doubts.is_empty() {
+        return Decision {
+            outcome: Outcome::Ask,
+            reasons: doubts,
+        };
+    }
+    decision
 }
 
 /// What policy needs to know of an alert.

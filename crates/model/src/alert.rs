@@ -184,4 +184,8 @@ pub struct Note {
     pub field: String,
     /// The sentence.
     pub text: String,
+    /// The document contradicts itself about which machine is meant: nothing is done to a host, or
+    /// on one, without a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubt: bool,
 }

@@ -125,3 +125,16 @@ async fn a_later_alert_that_policy_trusts_does_not_wait_for_the_person() {
     assert_eq!(world.state().await, ActionState::Completed);
     world.journals_are_chains().await;
 }
+
+#[tokio::test]
+async fn a_document_that_contradicts_itself_about_its_host_asks_and_says_so() {
+    let world = World::new(8);
+    world.lab.host("h1", AssetClass::Workstation);
+    world
+        .accept(json!({ "id": "a1", "host": "h1", "class": "workstation", "doubt": true }))
+        .await;
+    let action = world.only().await;
+    assert_eq!(action.state, ActionState::AwaitingApproval);
+    assert_eq!(action.decision.reasons[0].rule, "target-in-doubt");
+    assert_eq!(action.decision.reasons[0].text, "Two hosts are named.");
+}

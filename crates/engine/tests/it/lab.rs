@@ -10,7 +10,7 @@ use quell_connector::{
     Notify, Observed, Perform, Plumbing, Progress, Reading, Receipt, Result, Row, Vendor,
     WriteBack, control, document, perform,
 };
-use quell_model::alert::Prevention;
+use quell_model::alert::{Note, Prevention};
 use quell_model::entity::{File, Host, Process};
 use quell_model::property::{Containment, HashVerdict, HostContainment, KillProcess, Verdict};
 use quell_model::{Alert, AlertKind, AlertStatus, AssetClass, AssetFacts, Notice, Severity};
@@ -341,6 +341,8 @@ struct Document {
     severity: Severity,
     #[serde(default)]
     confidence: Option<u8>,
+    #[serde(default)]
+    doubt: bool,
 }
 
 const fn high() -> Severity {
@@ -400,6 +402,14 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
             ..AssetFacts::default()
         },
         entities,
-        notes: Vec::new(),
+        notes: document
+            .doubt
+            .then(|| Note {
+                field: "host".into(),
+                text: "Two hosts are named.".into(),
+                doubt: true,
+            })
+            .into_iter()
+            .collect(),
     })
 }

@@ -26,9 +26,19 @@ const MOST: usize = 200;
 
 impl Draft {
     pub(super) fn note(&mut self, field: &str, text: &str) {
+        self.remark(field, text, false);
+    }
+
+    /// Notes that the document contradicts itself about which machine is meant.
+    pub(super) fn doubt(&mut self, field: &str, text: &str) {
+        self.remark(field, text, true);
+    }
+
+    fn remark(&mut self, field: &str, text: &str, doubt: bool) {
         let note = Note {
             field: field.to_owned(),
             text: text::line(text),
+            doubt,
         };
         if self.notes.len() < MOST && !self.notes.contains(&note) {
             self.notes.push(note);

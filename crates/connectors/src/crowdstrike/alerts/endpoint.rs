@@ -212,16 +212,16 @@ impl Document {
         if let (Some(agent), Some(other)) = (self.agent_id.raw(), device_id)
             && !other.eq_ignore_ascii_case(agent)
         {
-            draft.note(
+            draft.doubt(
                 "device.device_id",
-                "The device id differs from agent_id; agent_id counts. Check which host is meant before acting.",
+                "The device id differs from agent_id; agent_id counts.",
             );
         }
         let device_cid = device.and_then(|device| device.cid.raw());
         if let (Some(cid), Some(other)) = (self.cid.raw(), device_cid)
             && !other.eq_ignore_ascii_case(cid)
         {
-            draft.note(
+            draft.doubt(
                 "device.cid",
                 "The device's customer id differs from the alert's.",
             );
@@ -263,7 +263,7 @@ impl Document {
             && Some(aid) != cid
             && !aid.eq_ignore_ascii_case(agent)
         {
-            draft.note(
+            draft.doubt(
                 "agent_id",
                 "The device id differs from the one in composite_id.",
             );

@@ -171,23 +171,26 @@ impl Detection {
             _ => false,
         };
         if differs(in_id) {
-            draft.note("device.device_id", "The device id differs from the one in detection_id. Check which host is meant before acting.");
+            draft.doubt(
+                "device.device_id",
+                "The device id differs from the one in detection_id.",
+            );
         }
         if self
             .behaviors
             .iter()
             .any(|behavior| differs(behavior.device_id.raw()))
         {
-            draft.note(
+            draft.doubt(
                 "behaviors.device_id",
-                "A behaviour names another device than the document does. Check which host is meant before acting.",
+                "A behaviour names another device than the document does.",
             );
         }
         let other_cid = device.and_then(|device| device.cid.raw());
         if let (Some(cid), Some(other)) = (self.cid.raw(), other_cid)
             && !cid.eq_ignore_ascii_case(other)
         {
-            draft.note(
+            draft.doubt(
                 "device.cid",
                 "The device's customer id differs from the detection's.",
             );
