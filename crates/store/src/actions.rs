@@ -184,13 +184,14 @@ pub(crate) fn journal(db: &Connection, action: ActionId, transition: &Transition
 pub(crate) fn insert(db: &Connection, action: &Action, target: &str) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO actions
-           (id, organization, incident, connection, type, slot, target, state, live, attention, version, document)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11)",
+           (id, organization, incident, alert, connection, type, slot, target, state, live, attention, version, document)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12)",
     )?
     .execute(params![
         action.id.to_string(),
         action.organization.as_str(),
         action.incident.to_string(),
+        action.alert.to_string(),
         action.connection.as_str(),
         action.action.as_str(),
         action.action.slot(),

@@ -178,7 +178,7 @@ fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
     for mut proposed in ingest.proposed {
         proposed.action.alert = id;
         proposed.action.incident = incident;
-        placed.push(place(db, id, proposed)?);
+        placed.push(place(db, id, freshness, proposed)?);
     }
     Ok(Ingested {
         id,
@@ -233,7 +233,26 @@ fn touch(db: &Connection, ingest: &Ingest, incident: IncidentId, keys: &[String]
     Ok(())
 }
 
-fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> {
+/// Whether the alert asked for this before, in an earlier version of its document.
+fn asked(db: &Connection, alert: AlertId, action: &Action, target: &str) -> Result<bool> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (
+               SELECT 1 FROM actions a WHERE incident = ?1 AND type = ?2 AND target = ?3 AND (
+                 a.alert = ?4 OR EXISTS (SELECT 1 FROM joined j WHERE j.action = a.id AND j.alert = ?4)))",
+        )?
+        .query_row(
+            params![action.incident.to_string(), action.action.as_str(), target, alert.to_string()],
+            |row| row.get(0),
+        )?)
+}
+
+fn place(
+    db: &Connection,
+    alert: AlertId,
+    freshness: Freshness,
+    proposed: Proposed,
+) -> Result<Placed> {
     let Proposed {
         action,
         target,
@@ -241,10 +260,7 @@ fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> 
         jobs,
         messages,
     } = proposed;
-    let asked: bool = db
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM action_alerts WHERE alert = ?1 AND type = ?2 AND target = ?3)")?
-        .query_row(params![alert.to_string(), action.action.as_str(), target], |row| row.get(0))?;
-    if asked {
+    if freshness == Freshness::Updated && asked(db, alert, &action, &target)? {
         return Ok(Placed::Known);
     }
     let standing = match actions::live(db, &action, &target)? {
@@ -253,21 +269,12 @@ fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> 
         Some(_) => return Ok(Placed::Known),
         None => actions::settled(db, &action, &target)?,
     };
-    let link = |id: ActionId| -> Result<()> {
-        db.prepare_cached(
-            "INSERT INTO action_alerts (alert, type, target, action) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            alert.to_string(),
-            action.action.as_str(),
-            target,
-            id.to_string()
-        ])?;
-        Ok(())
-    };
     if let Some(mut stored) = standing {
         let id = stored.action.id;
-        link(id)?;
+        db.prepare_cached(
+            "INSERT INTO joined (action, alert) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![id.to_string(), alert.to_string()])?;
         // The newcomer may already be marked as running, by a worker that meant to go on with it.
         let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
         let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
@@ -301,7 +308,6 @@ fn place(db: &Connection, alert: AlertId, proposed: Proposed) -> Result<Placed> 
         jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
         return Ok(Placed::Promoted(id));
     }
-    link(action.id)?;
     actions::insert(db, &action, &target)?;
     for transition in &transitions {
         actions::journal(db, action.id, transition)?;

@@ -194,8 +194,10 @@ impl Store {
     pub async fn alerts_of(&self, id: ActionId) -> Result<Vec<AlertRecord>> {
         self.read(move |db| {
             let mut statement = db.prepare_cached(
-                "SELECT DISTINCT a.id, a.connection, a.incident, a.received, a.document
-                 FROM action_alerts j JOIN alerts a ON a.id = j.alert WHERE j.action = ?1 ORDER BY a.id",
+                "SELECT id, connection, incident, received, document FROM alerts
+                 WHERE id IN (
+                   SELECT alert FROM actions WHERE id = ?1 UNION SELECT alert FROM joined WHERE action = ?1)
+                 ORDER BY id",
             )?;
             let rows = statement.query_map([id.to_string()], row_to_alert)?;
             rows.map(|row| row?).collect()

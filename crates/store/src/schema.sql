@@ -1,4 +1,5 @@
 -- Version 1. Ids and enums are TEXT, times INTEGER microseconds since 1970 UTC, documents JSON text.
+-- Tables with documents keep their rowid: a wide row then fits its page instead of spilling over.
 
 CREATE TABLE alerts (
   id           TEXT PRIMARY KEY,
@@ -12,7 +13,7 @@ CREATE TABLE alerts (
   document     TEXT NOT NULL,
   raw          TEXT NOT NULL,
   UNIQUE (organization, connection, vendor_id)
-) WITHOUT ROWID;
+);
 CREATE INDEX alerts_by_incident ON alerts (incident);
 
 CREATE TABLE incidents (
@@ -38,6 +39,8 @@ CREATE TABLE actions (
   id           TEXT PRIMARY KEY,
   organization TEXT NOT NULL,
   incident     TEXT NOT NULL,
+  -- The alert that led to it.
+  alert        TEXT NOT NULL,
   connection   TEXT NOT NULL,
   type         TEXT NOT NULL,
   -- The property or one-shot, and the target's key: what only one live action may hold.
@@ -49,7 +52,7 @@ CREATE TABLE actions (
   attention    INTEGER NOT NULL,
   version      INTEGER NOT NULL,
   document     TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX actions_by_incident ON actions (incident, type, target);
 CREATE INDEX actions_by_state ON actions (organization, state, id) WHERE attention = 1;
 -- INVARIANT: one live action per slot of a target.
@@ -57,15 +60,12 @@ CREATE UNIQUE INDEX actions_live ON actions (organization, connection, slot, tar
 
 CREATE INDEX actions_reverting ON actions (organization, connection, slot, target) WHERE state = 'reverting';
 
--- Which alerts asked for an action: the first one made it, later ones joined.
-CREATE TABLE action_alerts (
-  alert  TEXT NOT NULL,
-  type   TEXT NOT NULL,
-  target TEXT NOT NULL,
+-- Alerts that joined an action another alert had led to.
+CREATE TABLE joined (
   action TEXT NOT NULL,
-  PRIMARY KEY (alert, type, target)
+  alert  TEXT NOT NULL,
+  PRIMARY KEY (action, alert)
 ) WITHOUT ROWID;
-CREATE INDEX action_alerts_by_action ON action_alerts (action);
 
 -- The truth: every transition of an action, appended in the transaction that makes it.
 CREATE TABLE journal (
