@@ -119,8 +119,9 @@ impl Engine {
         let mut proposed = Vec::with_capacity(plan.actions.len());
         let mut mine = Vec::with_capacity(plan.actions.len());
         for planned in plan.actions {
-            let (entry, claim) =
-                self.propose(&connected.id, &alert, id, incident, planned, received);
+            let (entry, claim) = self
+                .propose(&connected.id, &alert, id, incident, planned, received)
+                .await;
             mine.push((entry.transitions.clone(), claim));
             proposed.push(entry);
         }
@@ -197,9 +198,27 @@ impl Engine {
         worker::spawn(self, job, Some(fresh), permit);
     }
 
+    /// A worker, if one is free or becomes free in a moment. In a storm this slows the senders to the
+    /// pace of the work, which costs less than a trip through the queue for every action.
+    async fn free_worker(&self) -> Option<OwnedSemaphorePermit> {
+        let slots = self.0.slots.clone();
+        if let Ok(permit) = slots.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        if self.0.settings.workers == 0 {
+            return None;
+        }
+        let limit = quell_connector::call::later(self.now(), pace::ROOM);
+        tokio::select! {
+            biased;
+            permit = slots.acquire_owned() => permit.ok(),
+            () = self.0.clock.until(limit) => None,
+        }
+    }
+
     /// A planned action as it is to be stored, and the claim on its execution if this worker goes
     /// on with it at once.
-    fn propose(
+    async fn propose(
         &self,
         connection: &ConnectionId,
         alert: &Alert,

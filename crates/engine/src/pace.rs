@@ -11,6 +11,8 @@ const fn secs(secs: u64) -> Duration {
 pub(crate) const LEASE: Duration = secs(150);
 /// How long the vendor calls of one step may take together.
 pub(crate) const CALLS: Duration = secs(90);
+/// How long taking an alert in waits for a free worker before it leaves the work to the queue.
+pub(crate) const ROOM: Duration = Duration::from_millis(50);
 /// How long the engine rests at most before it looks for work it was not told of.
 pub(crate) const REST: Duration = secs(30);
 /// How often a step that changed nothing at the vendor is tried before it counts as failed.

@@ -178,7 +178,13 @@ fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
     for mut proposed in ingest.proposed {
         proposed.action.alert = id;
         proposed.action.incident = incident;
-        placed.push(place(db, id, freshness, proposed)?);
+        placed.push(place(
+            db,
+            id,
+            freshness,
+            incident == ingest.incident,
+            proposed,
+        )?);
     }
     Ok(Ingested {
         id,
@@ -251,6 +257,7 @@ fn place(
     db: &Connection,
     alert: AlertId,
     freshness: Freshness,
+    opened: bool,
     proposed: Proposed,
 ) -> Result<Placed> {
     let Proposed {
@@ -267,6 +274,8 @@ fn place(
         // The opposite wish on the same slot is not the same action.
         Some(live) if live.action.action == action.action => Some(live),
         Some(_) => return Ok(Placed::Known),
+        // An incident that has just been opened holds nothing to repeat.
+        None if opened => None,
         None => actions::settled(db, &action, &target)?,
     };
     if let Some(mut stored) = standing {
