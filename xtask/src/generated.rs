@@ -31,7 +31,12 @@ pub(crate) struct Generator {
 }
 
 /// Every generator. To add one, teach a program to write into a folder and add its row.
-pub(crate) const GENERATORS: &[Generator] = &[];
+pub(crate) const GENERATORS: &[Generator] = &[Generator {
+    name: "reference pages",
+    program: "quell",
+    arguments: &["generate"],
+    owns: &["docs/reference/"],
+}];
 
 /// Whether to mend or to complain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,7 +52,7 @@ impl Engine {
             return self.0.store.finish(job.claim.clone()).await;
         }
         if self.is_paused() && !interrupted {
-            return self.0.store.postpone(job.claim.clone(), self.now()).await;
+            return self.postpone(job, self.now()).await;
         }
         let Some(connection) = self.connection(&action.connection) else {
             let note = format!("Connection {} is no longer configured.", action.connection);
@@ -188,14 +188,14 @@ impl Engine {
                 pace::again(job.attempts, error.retry_after),
             );
             if stored.action.state == ActionState::Scheduled {
-                return self.0.store.postpone(job.claim.clone(), due).await;
+                return self.postpone(job, due).await;
             }
             let note = format!("The vendor could not be reached; trying again. {error}");
             let step = Step::of_job(self, stored, &job.claim).keep();
             step.to(ActionState::Scheduled, note, evidence)
                 .commit()
                 .await?;
-            return self.0.store.postpone(job.claim.clone(), due).await;
+            return self.postpone(job, due).await;
         }
         let note = explain(error);
         let mut stored = stored;
@@ -261,7 +261,7 @@ impl Set<'_> {
                 .commit()
                 .await?;
             }
-            return engine.0.store.postpone(job.claim.clone(), due).await;
+            return engine.postpone(job, due).await;
         }
         stored.action.prior.clone_from(&prior);
         if stored.action.state == ActionState::Scheduled {

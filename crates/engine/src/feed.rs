@@ -134,7 +134,7 @@ impl Engine {
                     self.now(),
                     pace::resend(job.attempts, error.retry_after),
                 );
-                self.0.store.postpone(job.claim.clone(), due).await
+                self.postpone(job, due).await
             }
             Err(error) => {
                 error!(connection = %id, error = &error as &dyn std::error::Error, "a pushed alert cannot be fetched");

@@ -300,7 +300,7 @@ impl Engine {
                 // flush; a one-shot's intent is written just before the call, because an intent
                 // without a receipt means for it that nobody knows.
                 if !self.is_paused()
-                    && let Ok(permit) = self.0.slots.clone().try_acquire_owned()
+                    && let Some(permit) = self.free_worker().await
                 {
                     let until = quell_connector::call::later(now, pace::LEASE);
                     let claim = Claim::new(self.0.node, JobKind::Act.key(&id.to_string()), until);

@@ -40,7 +40,7 @@ impl Engine {
             return Ok(());
         };
         if self.is_paused() {
-            return self.0.store.postpone(job.claim.clone(), self.now()).await;
+            return self.postpone(job, self.now()).await;
         }
         let intent = Arc::new(Recorder::new(self, job, stored));
         let target = intent.target().await;
@@ -100,7 +100,7 @@ impl Engine {
                     self.now(),
                     pace::again(job.attempts, error.retry_after),
                 );
-                return self.0.store.postpone(job.claim.clone(), due).await;
+                return self.postpone(job, due).await;
             }
             Err(error) => {
                 let note = format!("The outcome cannot be read: {error}.");
@@ -120,7 +120,7 @@ impl Engine {
             Progress::Pending if !waited => {
                 let due =
                     quell_connector::call::later(self.now(), pace::next_read(job.attempts, false));
-                return self.0.store.postpone(job.claim.clone(), due).await;
+                return self.postpone(job, due).await;
             }
             Progress::Pending => {
                 let note = "The vendor accepted, and has not said for a long time what came of it.";

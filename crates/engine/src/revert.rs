@@ -91,7 +91,7 @@ impl Engine {
                     self.now(),
                     pace::again(job.attempts, error.retry_after),
                 );
-                return self.0.store.postpone(job.claim.clone(), due).await;
+                return self.postpone(job, due).await;
             }
             Err(error) => {
                 return self
@@ -125,7 +125,7 @@ impl Engine {
                         self.now(),
                         pace::again(job.attempts, error.retry_after),
                     );
-                    return self.0.store.postpone(job.claim.clone(), due).await;
+                    return self.postpone(job, due).await;
                 }
                 Err(error) => {
                     return self
@@ -151,7 +151,9 @@ impl Engine {
                 job.claim.clone(),
                 self.later_job(JobKind::SettleRevert, &job.subject),
             )
-            .await
+            .await?;
+        self.0.nudge.notify_one();
+        Ok(())
     }
 
     /// A `settle_revert` job: is it gone?
@@ -211,7 +213,7 @@ impl Engine {
                     self.now(),
                     pace::next_read(job.attempts, overdue),
                 );
-                self.0.store.postpone(job.claim.clone(), due).await
+                self.postpone(job, due).await
             }
         }
     }

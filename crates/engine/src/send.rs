@@ -50,7 +50,7 @@ impl Engine {
                     self.now(),
                     pace::resend(job.attempts, error.retry_after),
                 );
-                return self.0.store.postpone(job.claim.clone(), due).await;
+                return self.postpone(job, due).await;
             }
             Err(error) => {
                 error!(

@@ -67,7 +67,7 @@ impl Engine {
                     self.now(),
                     pace::again(job.attempts, error.retry_after),
                 );
-                return self.0.store.postpone(job.claim.clone(), due).await;
+                return self.postpone(job, due).await;
             }
             Err(error) => {
                 let note = format!("The effect cannot be read: {error}.");
@@ -111,7 +111,7 @@ impl Engine {
             Reading::Moving { .. } | Reading::Settled(_) if !overdue => {
                 let due =
                     quell_connector::call::later(self.now(), pace::next_read(job.attempts, false));
-                self.0.store.postpone(job.claim.clone(), due).await
+                self.postpone(job, due).await
             }
             Reading::Moving { .. } | Reading::Settled(_) => {
                 self.keep_watching(job, stored, since).await
@@ -128,7 +128,7 @@ impl Engine {
             return self.0.store.finish(job.claim.clone()).await;
         }
         if stored.action.state == ActionState::Unverified {
-            return self.0.store.postpone(job.claim.clone(), due).await;
+            return self.postpone(job, due).await;
         }
         let note = "The vendor accepted and is still waiting for the target, which may be offline; it is watched.";
         Step::of_job(self, stored, &job.claim)

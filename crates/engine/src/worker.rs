@@ -1,5 +1,6 @@
 //! Workers: take due jobs, do them, and rest until there are more.
 
+use jiff::Timestamp;
 use quell_store::{Error, Job, JobKind};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, debug, error, info_span, warn};
@@ -154,7 +155,7 @@ impl Engine {
         };
         let after = if retry {
             let due = quell_connector::call::later(self.now(), pace::again(job.attempts, None));
-            self.0.store.postpone(claim.clone(), due).await
+            self.postpone(&job, due).await
         } else {
             self.0.store.finish(claim.clone()).await
         };
@@ -163,6 +164,15 @@ impl Engine {
             debug!(job = claim.key, error = %error, "a job is left to its lease");
         }
         self.0.nudge.notify_one();
+    }
+}
+
+impl Engine {
+    /// Puts a job off. The loop that rests is told: its next wake-up may have come nearer.
+    pub(crate) async fn postpone(&self, job: &Job, due: Timestamp) -> Result<(), Error> {
+        self.0.store.postpone(job.claim.clone(), due).await?;
+        self.0.nudge.notify_one();
+        Ok(())
     }
 }
 

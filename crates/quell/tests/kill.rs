@@ -19,7 +19,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use quell_twins::crowdstrike::{
-    AlertSpec, CLIENT_ID, CLIENT_SECRET, Config, Containment, CrowdStrike, HostSpec, Process, Settle,
+    AlertSpec, CLIENT_ID, CLIENT_SECRET, Config, Containment, CrowdStrike, HostSpec, Process,
+    Settle,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,22 +43,32 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
     let twin = CrowdStrike::start(Config {
         region: None,
         request_log: 0,
-        settle: Settle { containment: Duration::from_millis(30), ..Settle::INSTANT },
+        settle: Settle {
+            containment: Duration::from_millis(30),
+            ..Settle::INSTANT
+        },
         ..Config::default()
     })
     .await
     .unwrap();
     let folder = std::env::temp_dir().join(format!("quell-kill-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     write_config(&folder, address, &twin.base_url());
 
     let twin = Arc::new(twin);
-    let (next, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (next, stop) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let accepted = Arc::new(Mutex::new(Vec::new()));
     let senders: Vec<_> = (0..SENDERS)
         .map(|_| {
-            let (twin, next, stop, accepted) = (twin.clone(), next.clone(), stop.clone(), accepted.clone());
+            let (twin, next, stop, accepted) =
+                (twin.clone(), next.clone(), stop.clone(), accepted.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
                     let target = target(&twin, next.fetch_add(1, Ordering::SeqCst));
@@ -79,8 +90,14 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
         let calls = 1 + dice.hash_one(kill) % 120;
         let until = twin.total_requests() + calls;
         while twin.total_requests() < until {
-            assert!(began.elapsed() < Duration::from_secs(30), "kill {kill}: the server does no work");
-            assert!(server.try_wait().unwrap().is_none(), "kill {kill}: the server ended by itself");
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "kill {kill}: the server does no work"
+            );
+            assert!(
+                server.try_wait().unwrap().is_none(),
+                "kill {kill}: the server ended by itself"
+            );
             tokio::time::sleep(Duration::from_micros(300)).await;
         }
         server.kill().unwrap();
@@ -101,14 +118,38 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
         let key = (text(&action["action"]), text(&action["state"]));
         *states.entry(key).or_default() += 1;
     }
-    println!("{KILLS} kills, {} alerts accepted, actions: {states:?}", accepted.len());
-    assert!(accepted.len() > KILLS, "too little load to mean anything: {} alerts", accepted.len());
+    println!(
+        "{KILLS} kills, {} alerts accepted, actions: {states:?}",
+        accepted.len()
+    );
+    assert!(
+        accepted.len() > KILLS,
+        "too little load to mean anything: {} alerts",
+        accepted.len()
+    );
     for target in accepted.iter() {
         let host = twin.host(&target.aid).unwrap();
-        assert_eq!(host.containment, Containment::Contained, "{} was lost", target.aid);
-        assert_eq!(host.calls.contain_applied, 1, "{} was contained more than once", target.aid);
-        assert!(host.calls.kill_received <= 1, "the process on {} was killed twice", target.aid);
-        let bans = twin.iocs().iter().filter(|ioc| ioc.value == target.sha256).count();
+        assert_eq!(
+            host.containment,
+            Containment::Contained,
+            "{} was lost",
+            target.aid
+        );
+        assert_eq!(
+            host.calls.contain_applied, 1,
+            "{} was contained more than once",
+            target.aid
+        );
+        assert!(
+            host.calls.kill_received <= 1,
+            "the process on {} was killed twice",
+            target.aid
+        );
+        let bans = twin
+            .iocs()
+            .iter()
+            .filter(|ioc| ioc.value == target.sha256)
+            .count();
         assert_eq!(bans, 1, "{} has {bans} bans", target.sha256);
     }
     for action in &actions {
@@ -120,7 +161,11 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
         };
         assert!(ended, "{kind} ended as {state}: {}", action["note"]);
     }
-    assert_eq!(actions.len(), accepted.len() * 3, "three actions an alert, each once");
+    assert_eq!(
+        actions.len(),
+        accepted.len() * 3,
+        "three actions an alert, each once"
+    );
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -135,7 +180,11 @@ fn target(twin: &CrowdStrike, number: usize) -> Target {
     let host = HostSpec::workstation(&format!("WS-{number:05}")).running(process.clone());
     let aid = twin.add_host(host);
     let id = twin.add_alert(&AlertSpec::on(&aid, process)).unwrap();
-    Target { aid, sha256, document: twin.alert(&id).unwrap().to_string() }
+    Target {
+        aid,
+        sha256,
+        document: twin.alert(&id).unwrap().to_string(),
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -198,7 +247,9 @@ async fn push(address: SocketAddr, body: &str) -> bool {
          content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
-    exchange(address, &request).await.is_some_and(|reply| reply.starts_with("HTTP/1.1 2"))
+    exchange(address, &request)
+        .await
+        .is_some_and(|reply| reply.starts_with("HTTP/1.1 2"))
 }
 
 async fn exchange(address: SocketAddr, request: &str) -> Option<String> {
@@ -215,13 +266,17 @@ async fn quiet(address: SocketAddr) -> Vec<Value> {
     loop {
         let actions = all_actions(address).await;
         let live = |action: &Value| {
-            ["proposed", "scheduled", "running", "verifying"].contains(&text(&action["state"]).as_str())
+            ["proposed", "scheduled", "running", "verifying"]
+                .contains(&text(&action["state"]).as_str())
         };
         match actions {
             Some(actions) if !actions.is_empty() && !actions.iter().any(live) => return actions,
             _ => {}
         }
-        assert!(began.elapsed() < Duration::from_secs(120), "work does not end");
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "work does not end"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

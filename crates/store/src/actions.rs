@@ -2,7 +2,7 @@
 //! the jobs and messages that follow from it, in one transaction.
 
 use jiff::Timestamp;
-use quell_model::{Action, ActionId, ActionState, Transition};
+use quell_model::{Action, ActionState, Transition};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result};
@@ -87,7 +87,7 @@ impl Store {
     /// [`Error::Fenced`] when the job is no longer the caller's, [`Error::Stale`] when the action
     /// changed since it was read. Either way nothing is changed.
     pub async fn advance(&self, advance: Advance) -> Result<Stored> {
-        self.write(move |db| apply(db, advance)).await
+        self.apply(advance, None).await
     }
 
     /// Records a person's answer and applies the change that follows from it, both or neither.
@@ -95,71 +95,88 @@ impl Store {
     /// # Errors
     /// As [`Store::advance`].
     pub async fn answer(&self, answer: Answer, advance: Advance) -> Result<Stored> {
-        self.write(move |db| {
-            db.prepare_cached(
-                "INSERT INTO approvals (action, shown, person, yes, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                advance.stored.action.id.to_string(),
-                answer.shown,
-                answer.person,
-                answer.yes,
-                answer.reason,
-                micros(answer.at)
-            ])?;
-            apply(db, advance)
-        })
-        .await
+        self.apply(advance, Some(answer)).await
+    }
+
+    async fn apply(&self, advance: Advance, answer: Option<Answer>) -> Result<Stored> {
+        let mut stored = advance.stored.clone();
+        // Written here, on the caller's thread: the writer's time is everybody's.
+        let texts = Texts::of(&advance)?;
+        self.write(move |db| apply(db, &advance, &texts, answer.as_ref()))
+            .await?;
+        stored.version += 1;
+        Ok(stored)
     }
 }
 
-fn apply(db: &Connection, advance: Advance) -> Result<Stored> {
-    let Advance {
-        mut stored,
-        transitions,
-        claim,
-        keep,
-        jobs,
-        cancel,
-        messages,
-    } = advance;
-    match &claim {
-        Some(claim) if keep => still_held(db, claim)?,
-        Some(claim) => jobs::finish(db, claim)?,
-        None => {}
+/// The documents of a change, as they are stored.
+struct Texts {
+    action: String,
+    transitions: Vec<String>,
+    messages: Vec<String>,
+}
+
+impl Texts {
+    fn of(advance: &Advance) -> Result<Self> {
+        let transitions = advance.transitions.iter().map(serde_json::to_string);
+        let messages = advance
+            .messages
+            .iter()
+            .map(|message| serde_json::to_string(&message.notice));
+        Ok(Self {
+            action: serde_json::to_string(&advance.stored.action)?,
+            transitions: transitions.collect::<Result<_, _>>()?,
+            messages: messages.collect::<Result<_, _>>()?,
+        })
     }
-    let action = &stored.action;
+}
+
+fn apply(db: &Connection, advance: &Advance, texts: &Texts, answer: Option<&Answer>) -> Result<()> {
+    let action = &advance.stored.action;
+    let id = action.id.to_string();
+    // Checked before anything is changed.
+    if let Some(claim) = &advance.claim {
+        still_held(db, claim)?;
+    }
     let changed = db
         .prepare_cached(
             "UPDATE actions SET state = ?3, live = ?4, attention = ?5, version = version + 1, document = ?6
              WHERE id = ?1 AND version = ?2",
         )?
         .execute(params![
-            action.id.to_string(),
-            stored.version,
+            id,
+            advance.stored.version,
             action.state.as_str(),
             action.state.is_live(),
             attention(action.state),
-            serde_json::to_string(action)?
+            texts.action
         ])?;
     if changed != 1 {
-        return Err(Error::Stale(action.id.to_string()));
+        return Err(Error::Stale(id));
     }
-    for transition in &transitions {
-        journal(db, action.id, transition)?;
+    if let Some(claim) = advance.claim.as_ref().filter(|_| !advance.keep) {
+        jobs::finish(db, claim)?;
     }
-    for key in &cancel {
+    for transition in &texts.transitions {
+        journal(db, &id, transition)?;
+    }
+    for key in &advance.cancel {
         db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
             .execute([key])?;
     }
-    for job in &jobs {
+    for job in &advance.jobs {
         jobs::enqueue(db, job)?;
     }
-    for message in &messages {
-        outbox::post(db, message)?;
+    for (message, text) in advance.messages.iter().zip(&texts.messages) {
+        outbox::post(db, message, text)?;
     }
-    stored.version += 1;
-    Ok(stored)
+    if let Some(answer) = answer {
+        db.prepare_cached(
+            "INSERT INTO approvals (action, shown, person, yes, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![id, answer.shown, answer.person, answer.yes, answer.reason, micros(answer.at)])?;
+    }
+    Ok(())
 }
 
 fn still_held(db: &Connection, claim: &Claim) -> Result<()> {
@@ -171,17 +188,14 @@ fn still_held(db: &Connection, claim: &Claim) -> Result<()> {
         .ok_or_else(|| Error::Fenced(claim.key.clone()))
 }
 
-pub(crate) fn journal(db: &Connection, action: ActionId, transition: &Transition) -> Result<()> {
+pub(crate) fn journal(db: &Connection, action: &str, transition: &str) -> Result<()> {
     db.prepare_cached("INSERT INTO journal (action, transition) VALUES (?1, ?2)")?
-        .execute(params![
-            action.to_string(),
-            serde_json::to_string(transition)?
-        ])?;
+        .execute([action, transition])?;
     Ok(())
 }
 
 /// Inserts a new action with its first journal rows and jobs.
-pub(crate) fn insert(db: &Connection, action: &Action, target: &str) -> Result<()> {
+pub(crate) fn insert(db: &Connection, action: &Action, target: &str, text: &str) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO actions
            (id, organization, incident, alert, connection, type, slot, target, state, live, attention, version, document)
@@ -199,7 +213,7 @@ pub(crate) fn insert(db: &Connection, action: &Action, target: &str) -> Result<(
         action.state.as_str(),
         action.state.is_live(),
         attention(action.state),
-        serde_json::to_string(action)?
+        text
     ])?;
     Ok(())
 }

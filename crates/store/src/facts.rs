@@ -89,7 +89,7 @@ impl Store {
 
     async fn set_fact(&self, name: String, value: Option<Value>) -> Result<()> {
         self.write(move |db| {
-            match value {
+            match &value {
                 Some(value) => db
                     .prepare_cached(
                         "INSERT INTO facts (name, value) VALUES (?1, ?2)
@@ -98,7 +98,7 @@ impl Store {
                     .execute(params![name, value.to_string()])?,
                 None => db
                     .prepare_cached("DELETE FROM facts WHERE name = ?1")?
-                    .execute([name])?,
+                    .execute([&name])?,
             };
             Ok(())
         })

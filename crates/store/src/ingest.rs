@@ -103,15 +103,52 @@ impl Store {
     /// # Errors
     /// When the database fails; then nothing was taken in.
     pub async fn ingest(&self, ingest: Ingest) -> Result<Ingested> {
-        self.write(move |db| take_in(db, ingest)).await
+        // Written here, on the caller's thread: the writer's time is everybody's.
+        let texts = Texts::of(&ingest)?;
+        self.write(move |db| take_in(db, &ingest, &texts)).await
+    }
+}
+
+/// The documents of an alert, as they are stored if it opens an incident of its own.
+struct Texts {
+    digest: [u8; 32],
+    alert: String,
+    keys: Vec<String>,
+    proposed: Vec<ProposedTexts>,
+}
+
+struct ProposedTexts {
+    action: String,
+    transitions: Vec<String>,
+}
+
+impl Texts {
+    fn of(ingest: &Ingest) -> Result<Self> {
+        let proposed = ingest.proposed.iter().map(|proposed| {
+            let transitions = proposed.transitions.iter().map(serde_json::to_string);
+            Ok(ProposedTexts {
+                action: serde_json::to_string(&proposed.action)?,
+                transitions: transitions.collect::<Result<_, _>>()?,
+            })
+        });
+        Ok(Self {
+            digest: Sha256::digest(ingest.raw.as_bytes()).into(),
+            alert: serde_json::to_string(&ingest.alert)?,
+            keys: ingest
+                .alert
+                .entities
+                .iter()
+                .filter_map(quell_model::Entity::key)
+                .collect(),
+            proposed: proposed.collect::<Result<_>>()?,
+        })
     }
 }
 
 /// How long a new action waits for an older one on the same target that is being taken back.
 const AFTER_REVERT: Duration = Duration::from_secs(30);
 
-fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
-    let digest: [u8; 32] = Sha256::digest(ingest.raw.as_bytes()).into();
+fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
     let known: Option<(String, Vec<u8>, String)> = db
         .prepare_cached(
             "SELECT id, digest, incident FROM alerts WHERE organization = ?1 AND connection = ?2 AND vendor_id = ?3",
@@ -121,16 +158,10 @@ fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    let keys: Vec<String> = ingest
-        .alert
-        .entities
-        .iter()
-        .filter_map(quell_model::Entity::key)
-        .collect();
     let (id, incident, freshness) = match known {
         Some((id, seen, incident)) => {
             let (id, incident) = (parse(&id)?, parse(&incident)?);
-            if seen == digest {
+            if seen == texts.digest {
                 return Ok(Ingested {
                     id,
                     incident,
@@ -143,14 +174,14 @@ fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
             )?
             .execute(params![
                 AlertId::to_string(&id),
-                digest,
-                serde_json::to_string(&ingest.alert)?,
+                texts.digest,
+                texts.alert,
                 ingest.raw
             ])?;
             (id, incident, Freshness::Updated)
         }
         None => {
-            let incident = match correlated(db, &ingest, &keys)? {
+            let incident = match correlated(db, ingest, &texts.keys)? {
                 Some(incident) => incident,
                 None => ingest.incident,
             };
@@ -164,27 +195,31 @@ fn take_in(db: &Connection, ingest: Ingest) -> Result<Ingested> {
                 ingest.organization.as_str(),
                 ingest.connection.as_str(),
                 ingest.alert.id,
-                digest,
+                texts.digest,
                 incident.to_string(),
                 micros(ingest.received),
-                serde_json::to_string(&ingest.alert)?,
+                texts.alert,
                 ingest.raw
             ])?;
             (ingest.id, incident, Freshness::New)
         }
     };
-    touch(db, &ingest, incident, &keys)?;
+    touch(db, ingest, incident, &texts.keys)?;
+    let opened = incident == ingest.incident;
     let mut placed = Vec::with_capacity(ingest.proposed.len());
-    for mut proposed in ingest.proposed {
-        proposed.action.alert = id;
-        proposed.action.incident = incident;
-        placed.push(place(
+    for (proposed, written) in ingest.proposed.iter().zip(&texts.proposed) {
+        let mut action = proposed.action.clone();
+        action.alert = id;
+        action.incident = incident;
+        let place = Place {
             db,
-            id,
             freshness,
-            incident == ingest.incident,
+            opened,
+            action,
             proposed,
-        )?);
+            written,
+        };
+        placed.push(place.run()?);
     }
     Ok(Ingested {
         id,
@@ -253,94 +288,111 @@ fn asked(db: &Connection, alert: AlertId, action: &Action, target: &str) -> Resu
         )?)
 }
 
-fn place(
-    db: &Connection,
-    alert: AlertId,
+/// Placing one proposed action.
+struct Place<'a> {
+    db: &'a Connection,
     freshness: Freshness,
     opened: bool,
-    proposed: Proposed,
-) -> Result<Placed> {
-    let Proposed {
-        action,
-        target,
-        transitions,
-        jobs,
-        messages,
-    } = proposed;
-    if freshness == Freshness::Updated && asked(db, alert, &action, &target)? {
-        return Ok(Placed::Known);
-    }
-    let standing = match actions::live(db, &action, &target)? {
-        // The opposite wish on the same slot is not the same action.
-        Some(live) if live.action.action == action.action => Some(live),
-        Some(_) => return Ok(Placed::Known),
-        // An incident that has just been opened holds nothing to repeat.
-        None if opened => None,
-        None => actions::settled(db, &action, &target)?,
-    };
-    if let Some(mut stored) = standing {
-        let id = stored.action.id;
-        db.prepare_cached(
-            "INSERT INTO joined (action, alert) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![id.to_string(), alert.to_string()])?;
-        // The newcomer may already be marked as running, by a worker that meant to go on with it.
-        let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
-        let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
-        if !promoted {
-            return Ok(Placed::Joined(id));
+    /// The action with the alert and incident it really belongs to.
+    action: Action,
+    proposed: &'a Proposed,
+    written: &'a ProposedTexts,
+}
+
+impl Place<'_> {
+    fn run(self) -> Result<Placed> {
+        let Self {
+            db,
+            freshness,
+            opened,
+            action,
+            proposed,
+            written,
+        } = self;
+        let (alert, target) = (action.alert, proposed.target.as_str());
+        if freshness == Freshness::Updated && asked(db, alert, &action, target)? {
+            return Ok(Placed::Known);
         }
-        // The newer alert is one policy lets run by itself: nobody has to be waited for.
-        let at = action
-            .clocks
-            .decided
-            .or(action.clocks.received)
-            .unwrap_or(Timestamp::UNIX_EPOCH);
-        stored.action.state = ActionState::Scheduled;
-        stored.action.decision = action.decision.clone();
-        stored.action.basis = action.basis.clone();
-        let transition = Transition {
-            at,
-            from: Some(ActionState::AwaitingApproval),
-            to: ActionState::Scheduled,
-            cause: Cause::Policy,
-            note: "A later alert on the same target may be acted on without asking.".to_owned(),
-            evidence: serde_json::to_value(&action.decision)?,
+        let standing = match actions::live(db, &action, target)? {
+            // The opposite wish on the same slot is not the same action.
+            Some(live) if live.action.action == action.action => Some(live),
+            Some(_) => return Ok(Placed::Known),
+            // An incident that has just been opened holds nothing to repeat.
+            None if opened => None,
+            None => actions::settled(db, &action, target)?,
         };
-        db.prepare_cached(
+        if let Some(mut stored) = standing {
+            let id = stored.action.id;
+            db.prepare_cached(
+                "INSERT INTO joined (action, alert) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![id.to_string(), alert.to_string()])?;
+            // The newcomer may already be marked as running, by a worker that meant to go on with it.
+            let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
+            let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
+            if !promoted {
+                return Ok(Placed::Joined(id));
+            }
+            // The newer alert is one policy lets run by itself: nobody has to be waited for.
+            let at = action
+                .clocks
+                .decided
+                .or(action.clocks.received)
+                .unwrap_or(Timestamp::UNIX_EPOCH);
+            stored.action.state = ActionState::Scheduled;
+            stored.action.decision = action.decision.clone();
+            stored.action.basis = action.basis.clone();
+            let transition = Transition {
+                at,
+                from: Some(ActionState::AwaitingApproval),
+                to: ActionState::Scheduled,
+                cause: Cause::Policy,
+                note: "A later alert on the same target may be acted on without asking.".to_owned(),
+                evidence: serde_json::to_value(&action.decision)?,
+            };
+            db.prepare_cached(
             "UPDATE actions SET state = ?2, live = 1, attention = 0, version = version + 1, document = ?3 WHERE id = ?1",
         )?
         .execute(params![id.to_string(), stored.action.state.as_str(), serde_json::to_string(&stored.action)?])?;
-        actions::journal(db, id, &transition)?;
-        db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
-            .execute([jobs::JobKind::Expire.key(&id.to_string())])?;
-        jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
-        return Ok(Placed::Promoted(id));
-    }
-    actions::insert(db, &action, &target)?;
-    for transition in &transitions {
-        actions::journal(db, action.id, transition)?;
-    }
-    // What is being taken back is let go first; then the vendor's state is read afresh.
-    let wait = actions::being_reverted(db, &action, &target)?;
-    for mut job in jobs {
-        if wait && job.kind == jobs::JobKind::Act {
-            job.due = job.due.checked_add(AFTER_REVERT).unwrap_or(job.due);
-            job.claim = None;
+            actions::journal(db, &id.to_string(), &serde_json::to_string(&transition)?)?;
+            db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
+                .execute([jobs::JobKind::Expire.key(&id.to_string())])?;
+            jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
+            return Ok(Placed::Promoted(id));
         }
-        jobs::enqueue(db, &job)?;
-    }
-    for mut message in messages {
-        message.notice.incident = action.incident;
-        if message.thread.is_empty() {
-            message.thread = action.incident.to_string();
+        // Then the alert and the incident are those it was written with.
+        if opened {
+            actions::insert(db, &action, target, &written.action)?;
+        } else {
+            actions::insert(db, &action, target, &serde_json::to_string(&action)?)?;
         }
-        outbox::post(db, &message)?;
+        let id = action.id.to_string();
+        for transition in &written.transitions {
+            actions::journal(db, &id, transition)?;
+        }
+        // What is being taken back is let go first; then the vendor's state is read afresh.
+        let wait = actions::being_reverted(db, &action, target)?;
+        for job in &proposed.jobs {
+            let mut job = job.clone();
+            if wait && job.kind == jobs::JobKind::Act {
+                job.due = job.due.checked_add(AFTER_REVERT).unwrap_or(job.due);
+                job.claim = None;
+            }
+            jobs::enqueue(db, &job)?;
+        }
+        for message in &proposed.messages {
+            let mut message = message.clone();
+            message.notice.incident = action.incident;
+            if message.thread.is_empty() {
+                message.thread = action.incident.to_string();
+            }
+            outbox::post(db, &message, &serde_json::to_string(&message.notice)?)?;
+        }
+        Ok(Placed::New {
+            action: Box::new(action),
+            wait,
+        })
     }
-    Ok(Placed::New {
-        action: Box::new(action),
-        wait,
-    })
 }
 
 pub(crate) fn parse<T: std::str::FromStr<Err = quell_model::id::IdError>>(text: &str) -> Result<T> {

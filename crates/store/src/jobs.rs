@@ -180,7 +180,7 @@ impl Store {
             if changed == 1 {
                 Ok(())
             } else {
-                Err(Error::Fenced(claim.key))
+                Err(Error::Fenced(claim.key.clone()))
             }
         })
         .await

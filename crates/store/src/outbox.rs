@@ -121,19 +121,14 @@ impl Store {
     }
 }
 
-pub(crate) fn post(db: &Connection, message: &Envelope) -> Result<()> {
+/// Queues a message whose notice is `text` as JSON.
+pub(crate) fn post(db: &Connection, message: &Envelope, text: &str) -> Result<()> {
     db.prepare_cached("INSERT INTO outbox (channel, thread, document) VALUES (?1, ?2, ?3)")?
-        .execute(params![
-            message.channel,
-            message.thread,
-            serde_json::to_string(&message.notice)?
-        ])?;
-    jobs::enqueue(
-        db,
-        &NewJob::at(
-            JobKind::Send,
-            subject(&message.channel, &message.thread),
-            message.notice.at,
-        ),
-    )
+        .execute(params![message.channel, message.thread, text])?;
+    let job = NewJob::at(
+        JobKind::Send,
+        subject(&message.channel, &message.thread),
+        message.notice.at,
+    );
+    jobs::enqueue(db, &job)
 }

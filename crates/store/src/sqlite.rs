@@ -23,7 +23,7 @@ const READERS: usize = 2;
 /// Statements kept prepared per thread.
 const STATEMENTS: usize = 128;
 
-type Write = Box<dyn FnOnce(&Connection) -> Box<dyn FnOnce(Option<Error>) + Send> + Send>;
+type Write = Box<dyn Op>;
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The database. Cheap to clone; the last clone dropped closes it.
@@ -114,29 +114,28 @@ impl Store {
         })))
     }
 
-    /// Runs `write` in a transaction and answers once it is durable. An error undoes `write` alone,
-    /// not what shares its transaction.
+    /// Runs `write` in a transaction and answers once it is durable.
+    ///
+    /// INVARIANT: a write that ends in [`Error::Fenced`], [`Error::Stale`] or [`Error::Missing`] has
+    /// changed nothing: it checks before it changes. It then shares its transaction with others at no
+    /// cost. Any other error undoes the whole group, and each write of it is run again by itself, so
+    /// `write` must be repeatable.
     pub(crate) async fn write<T, F>(&self, write: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: Fn(&Connection) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job: Write = Box::new(move |db| {
-            let result = alone(db, write);
-            Box::new(move |failure| {
-                let result = match failure {
-                    Some(failure) => Err(failure),
-                    None => result,
-                };
-                let _caller_gone = answer.send(result);
-            })
+        let op = Box::new(Pending {
+            write,
+            result: None,
+            answer,
         });
         self.0
             .writes
             .as_ref()
             .ok_or(Error::Closed)?
-            .send(job)
+            .send(op)
             .map_err(|_| Error::Closed)?;
         answered.await.map_err(|_| Error::Closed)?
     }
@@ -165,8 +164,11 @@ impl Store {
         job: Read,
         answered: oneshot::Receiver<Result<T>>,
     ) -> Result<T> {
+        let job = Mutex::new(Some(job));
         self.write(move |db| {
-            job(db);
+            if let Some(job) = job.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                job(db);
+            }
             Ok(())
         })
         .await?;
@@ -213,58 +215,93 @@ fn migrate(db: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Runs one write so that its failure leaves nothing of it behind.
-fn alone<T>(db: &Connection, write: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    db.prepare_cached("SAVEPOINT one")?.execute([])?;
-    let result = write(db);
-    if result.is_err() {
-        db.prepare_cached("ROLLBACK TO one")?.execute([])?;
+/// One queued write.
+trait Op: Send {
+    /// Runs it; says whether what it did may be committed.
+    fn run(&mut self, db: &Connection) -> bool;
+    /// Answers its caller, with `failure` instead of its own result if there is one.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+struct Pending<F, T> {
+    write: F,
+    result: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Op for Pending<F, T> {
+    fn run(&mut self, db: &Connection) -> bool {
+        let result = (self.write)(db);
+        let sound = matches!(
+            result,
+            Ok(_) | Err(Error::Fenced(_) | Error::Stale(_) | Error::Missing { .. })
+        );
+        self.result = Some(result);
+        sound
     }
-    db.prepare_cached("RELEASE one")?.execute([])?;
-    result
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let result = match failure {
+            Some(failure) => Err(failure),
+            None => self.result.unwrap_or(Err(Error::Closed)),
+        };
+        let _caller_gone = self.answer.send(result);
+    }
 }
 
 fn write_groups(db: &mut Connection, mut queue: mpsc::UnboundedReceiver<Write>) {
     while let Some(first) = queue.blocking_recv() {
-        let mut answers = Vec::new();
-        let committed = group(db, first, &mut queue, &mut answers);
-        if let Err(failure) = &committed {
-            error!(error = %failure, "a group of writes could not be committed");
+        // Writers that are about to queue get a moment of processor time to join the group; when
+        // nobody is, this costs about a microsecond.
+        std::thread::yield_now();
+        let mut group = vec![first];
+        while group.len() < GROUP {
+            let Ok(next) = queue.try_recv() else { break };
+            group.push(next);
         }
-        for answer in answers {
-            answer(failure(&committed));
+        match together(db, &mut group) {
+            Ok(true) => group.into_iter().for_each(|op| op.answer(None)),
+            // One of them failed in the middle: what it left behind must not be committed, and the
+            // others must not suffer for it.
+            Ok(false) => group.into_iter().for_each(|op| alone(db, op)),
+            Err(error) => {
+                error!(error = %error, "a group of writes could not be committed");
+                group
+                    .into_iter()
+                    .for_each(|op| op.answer(Some(failure(&error))));
+            }
         }
     }
 }
 
+/// Runs a group in one transaction. `false`: nothing was committed, because one of them failed.
+fn together(db: &mut Connection, group: &mut [Write]) -> rusqlite::Result<bool> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for op in group {
+        if !op.run(&transaction) {
+            transaction.rollback()?;
+            return Ok(false);
+        }
+    }
+    transaction.commit()?;
+    Ok(true)
+}
+
+/// Runs one write in a transaction of its own.
+fn alone(db: &mut Connection, mut op: Write) {
+    let committed = together(db, std::slice::from_mut(&mut op));
+    // A write that failed by itself answers with its own error.
+    op.answer(committed.err().as_ref().map(failure));
+}
+
 /// The same failure for each member of a group that could not be committed.
-fn failure(committed: &rusqlite::Result<()>) -> Option<Error> {
-    let error = committed.as_ref().err()?;
+fn failure(error: &rusqlite::Error) -> Error {
     let code = error
         .sqlite_error()
         .copied()
         .unwrap_or(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR));
-    Some(Error::Sqlite(rusqlite::Error::SqliteFailure(
+    Error::Sqlite(rusqlite::Error::SqliteFailure(
         code,
         Some(error.to_string()),
-    )))
-}
-
-fn group(
-    db: &mut Connection,
-    first: Write,
-    queue: &mut mpsc::UnboundedReceiver<Write>,
-    answers: &mut Vec<Box<dyn FnOnce(Option<Error>) + Send>>,
-) -> rusqlite::Result<()> {
-    // When no transaction begins, the write is dropped unrun, which its caller sees as a closed store.
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    answers.push(first(&transaction));
-    // Writers that are about to queue get a moment of processor time to join the group; when nobody
-    // is, this costs about a microsecond.
-    std::thread::yield_now();
-    while answers.len() < GROUP {
-        let Ok(next) = queue.try_recv() else { break };
-        answers.push(next(&transaction));
-    }
-    transaction.commit()
+    ))
 }

@@ -300,3 +300,37 @@ async fn a_channel_that_is_down_delays_only_its_messages() {
     world.work().await;
     assert_eq!(world.lab.lock().told.len(), 2);
 }
+
+#[tokio::test]
+async fn work_that_puts_itself_off_is_done_when_it_is_due_and_not_at_the_next_rest() {
+    let world = world(8);
+    world.lab.lock().slow = true;
+    let running = world.engine.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(async move {
+        running
+            .run(async {
+                let _asked_or_gone = stopped.await;
+            })
+            .await;
+    });
+    world.accept(workstation("a1")).await;
+    let reaches = async |state: ActionState| {
+        for _ in 0..2_000 {
+            if world.state().await == state {
+                return true;
+            }
+            tokio::task::yield_now().await;
+        }
+        false
+    };
+    assert!(reaches(ActionState::Verifying).await);
+    // The first look finds it on its way, and puts itself off by seconds, not by the longest rest.
+    world.clock.advance(Duration::from_secs(1));
+    assert!(!reaches(ActionState::Completed).await);
+    world.lab.settle();
+    world.clock.advance(Duration::from_secs(4));
+    assert!(reaches(ActionState::Completed).await);
+    stop.send(()).unwrap();
+    server.await.unwrap();
+}

@@ -1,0 +1,183 @@
+//! What the demo plays on: a simulated CrowdStrike tenant, a real Quell server with a configuration
+//! like any other, and a folder that holds both sides' files.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_connector::SystemClock;
+use quell_model::{Clock, IdSource, RandomIds, Secret};
+use quell_twins::crowdstrike::{self, CrowdStrike, Settle};
+
+use super::story;
+use crate::client::Client;
+use crate::config::Document;
+use crate::failure::{Failure, Result, why};
+use crate::range::not_started;
+use crate::serve::{self, Running};
+
+/// How long the simulated vendor takes, in the demo.
+pub(super) const SETTLE: Settle = Settle {
+    containment: Duration::from_millis(1500),
+    lift: Duration::from_millis(1500),
+    command: Duration::from_millis(600),
+};
+
+/// The person in whose name the demo acts.
+pub(super) const PERSON: &str = "on-call";
+/// The connection to the simulated tenant.
+pub(super) const CONNECTION: &str = "crowdstrike";
+
+pub(super) struct Stage {
+    pub(super) twin: CrowdStrike,
+    pub(super) running: Running,
+    /// As the person on call.
+    pub(super) person: Client,
+    /// As the simulated vendor that pushes alerts.
+    pub(super) vendor: Client,
+    /// The person's token.
+    pub(super) token: String,
+    pub(super) folder: PathBuf,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) started: Timestamp,
+}
+
+impl Stage {
+    pub(super) async fn build(listen: SocketAddr) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let started = clock.now();
+        let folder = std::env::temp_dir().join(format!("quell-demo-{}", std::process::id()));
+        let made = Self::build_in(&folder, listen, clock, started).await;
+        if made.is_err() {
+            drop(fs::remove_dir_all(&folder));
+        }
+        made
+    }
+
+    async fn build_in(
+        folder: &Path,
+        listen: SocketAddr,
+        clock: Arc<dyn Clock>,
+        started: Timestamp,
+    ) -> Result<Self> {
+        let twin = CrowdStrike::start(crowdstrike::Config {
+            settle: SETTLE,
+            fleet: story::fleet(),
+            ..crowdstrike::Config::default()
+        });
+        let twin = twin.await.map_err(|error| not_started(&error))?;
+        let (token, push) = (invented("demo"), invented("push"));
+        write(folder, "secrets/token", &token)?;
+        write(folder, "secrets/push", &push)?;
+        write(folder, "secrets/falcon", crowdstrike::CLIENT_SECRET)?;
+        let text = configuration(&twin.base_url(), started);
+        write(folder, "quell.toml", &text)?;
+        let log = folder.join("quell.log");
+        let file = OpenOptions::new().create(true).append(true).open(&log);
+        serve::log_to(file.map_err(|error| unwritable(&log, &error))?);
+        let document = Document::open(&folder.join("quell.toml"))?;
+        let running = Running::start(&document, Some(listen), clock.clone()).await?;
+        let url = format!("http://{}", running.address);
+        Ok(Self {
+            person: Client::new(&url, Some(Secret::new(token.clone())))?,
+            vendor: Client::new(&url, Some(Secret::new(push)))?,
+            twin,
+            running,
+            token,
+            folder: folder.to_owned(),
+            clock,
+            started,
+        })
+    }
+
+    /// Seconds since the start.
+    pub(super) fn since(&self, at: Timestamp) -> String {
+        let millis = at.duration_since(self.started).as_millis().max(0);
+        format!("{}.{}", millis / 1000, millis % 1000 / 100)
+    }
+
+    /// Ends everything; the files stay when somebody may still want to read them.
+    pub(super) async fn end(self, keep: bool) {
+        self.running.stop().await;
+        if !keep {
+            drop(fs::remove_dir_all(&self.folder));
+        }
+    }
+}
+
+/// The demo's configuration: nothing in it is special to the demo.
+fn configuration(falcon: &str, now: Timestamp) -> String {
+    let at = now.strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!(
+        r#"# The configuration the demo runs on.
+
+[[server.tokens]]
+name = "{PERSON}"
+role = "administrator"
+token = "file:secrets/token"
+
+[organization]
+id = "northwind"
+
+[organization.opt_in]
+kill_process = {{ by = "{PERSON}", at = {at} }}
+block_hash = {{ by = "{PERSON}", at = {at} }}
+contain_host = {{ by = "{PERSON}", at = {at} }}
+
+[[assets]]
+hosts = ["srv-files-*"]
+critical = true
+
+[[connections]]
+id = "{CONNECTION}"
+connector = "crowdstrike"
+
+[connections.intake]
+token = "file:secrets/push"
+
+[connections.settings]
+base_url = "{falcon}"
+client_id = "{}"
+client_secret = "file:secrets/falcon"
+write_back = true
+
+[connections.settings.poll]
+interval = "1s"
+"#,
+        crowdstrike::CLIENT_ID
+    )
+}
+
+/// A token nobody else has, short enough to be typed.
+fn invented(prefix: &str) -> String {
+    let id = RandomIds.uuid().simple().to_string();
+    format!("{prefix}-{}", id.get(16..).unwrap_or(&id))
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    let written = || {
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        let mut options = OpenOptions::new();
+        options.create_new(true).write(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        options.open(&path)?.write_all(text.as_bytes())
+    };
+    written().map_err(|error: std::io::Error| unwritable(&path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!(
+        "`{}` cannot be written: {}",
+        path.display(),
+        why(error)
+    ))
+}

@@ -1,0 +1,60 @@
+//! The page about the rules and playbooks that ship.
+
+use quell_policy::{Playbooks, Policy};
+
+use super::markdown::{Page, table};
+use crate::failure::Result;
+
+pub(super) fn page() -> Result<String> {
+    let mut page = Page::new("Shipped policy", INTRODUCTION.trim());
+    page.heading("Playbooks");
+    for playbook in Playbooks::builtin()?.iter() {
+        page.subheading(&format!("`{}`", playbook.name));
+        page.text(&format!(
+            "{}. Answers alerts of the kind `{}`.",
+            playbook.title,
+            playbook.alert.as_str()
+        ));
+        let rows = playbook.propose.iter().map(|step| {
+            let unless = step.unless.map_or_else(String::new, |unless| {
+                format!("{unless:?}")
+                    .chars()
+                    .fold(String::new(), |mut words, c| {
+                        if c.is_uppercase() && !words.is_empty() {
+                            words.push(' ');
+                        }
+                        words.push(c.to_ascii_lowercase());
+                        words
+                    })
+            });
+            [format!("`{}`", step.action), unless]
+        });
+        page.text(&table(
+            ["Proposes", "Unless the vendor's prevention did it"],
+            rows,
+        ));
+    }
+    page.heading("Rules");
+    page.text("A forbid wins over a permit. What stands in braces is filled in for each decision.");
+    let policy = Policy::builtin()?;
+    let rows = policy.rules().iter().map(|rule| {
+        let effect = if rule.forbids { "forbids" } else { "permits" };
+        [
+            format!("`{}`", rule.id),
+            effect.to_owned(),
+            rule.reason.clone(),
+        ]
+    });
+    page.text(&table(["Rule", "", "Sentence"], rows));
+    page.heading("What a rule may ask about");
+    page.text("Rules are written in [Cedar](https://docs.cedarpolicy.com) and checked against this schema before they load: a name that does not stand here is refused with its line.");
+    page.code("cedarschema", Policy::schema_source().text);
+    Ok(page.end())
+}
+
+const INTRODUCTION: &str = r#"
+A playbook says which actions make sense for a kind of alert; the rules say of each whether it runs
+by itself (`auto`), waits for a person (`ask`), or does not run (`never`). The two texts are
+`playbooks/` and `policies/default.cedar` in the source. Rules and playbooks of your own stand beside
+them: `rules` and `playbooks` under `[policy]` in the [configuration](configuration.md#policy).
+"#;

@@ -1,0 +1,236 @@
+//! `quell serve`: the parts put together, started, and stopped in order.
+
+use std::fs::File;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use quell_connector::SystemClock;
+use quell_engine::Engine;
+use quell_model::{Clock, RandomIds};
+use quell_store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Document, LogFormat, Parts};
+use crate::failure::{Failure, Result};
+
+/// Runs the server until it is told to stop (SIGINT, SIGTERM).
+///
+/// Logs go to standard error. It is ready when `/readyz` says so and the log says `ready`; told to
+/// stop, it takes no new work, ends what is under way and leaves the rest, durable, for the next start.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "quell.toml")]
+    config: PathBuf,
+    /// Listen here instead of where the configuration says; port 0 picks a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// A running server.
+pub struct Running {
+    /// The engine.
+    pub engine: Engine,
+    /// Where the server listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    working: JoinHandle<()>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the server cannot start, or stops by itself.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let started = clock.now();
+    let document = Document::open(&arguments.config)?;
+    log(&document)?;
+    for warning in &document.warnings {
+        warn!("{warning}");
+    }
+    runtime()?.block_on(async {
+        let running = Running::start(&document, arguments.listen, clock.clone()).await?;
+        let took = clock.now().duration_since(started).as_millis();
+        info!(
+            address = %running.address,
+            connections = running.engine.connections().count(),
+            took_ms = i64::try_from(took).unwrap_or(i64::MAX),
+            "ready"
+        );
+        running.until(told_to_stop()).await
+    })
+}
+
+/// The runtime that servers run on.
+///
+/// # Errors
+/// When the system refuses it.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("no runtime can be started").because(&error))
+}
+
+/// Completes when somebody asks the process to stop.
+pub(crate) async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _interrupted = tokio::signal::ctrl_c().await;
+}
+
+impl Running {
+    /// Opens the store, builds the connections, and starts the engine and the server.
+    ///
+    /// # Errors
+    /// When one of them cannot; then none of them runs.
+    pub async fn start(
+        document: &Document,
+        listen: Option<SocketAddr>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let Parts {
+            rules,
+            connections,
+            server: mut settings,
+        } = document.parts(&clock)?;
+        if settings.tokens.is_empty() {
+            warn!("no [[server.tokens]]: nobody can read, approve or pause anything");
+        }
+        settings.metrics = Some(quell_server::metrics());
+        let listener = bind(listen.unwrap_or(document.listen()?)).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::failed("the address is not known").because(&error))?;
+        let store = open(&document.store())?;
+        let engine = Engine::new(
+            store,
+            clock,
+            Arc::new(RandomIds),
+            document.engine(),
+            rules,
+            connections,
+        );
+        let router = quell_server::router(engine.clone(), settings);
+        let (stop, stopped) = watch::channel(false);
+        let told = |mut stopped: watch::Receiver<bool>| async move {
+            let _sender_gone = stopped.wait_for(|stop| *stop).await;
+        };
+        let work = engine.clone();
+        let until = told(stopped.clone());
+        Ok(Self {
+            working: tokio::spawn(async move { work.run(until).await }),
+            serving: tokio::spawn(quell_server::serve(listener, router, told(stopped))),
+            engine,
+            address,
+            stop,
+        })
+    }
+
+    /// Runs until `told` completes, then ends what is under way.
+    ///
+    /// # Errors
+    /// When the engine or the server stops by itself.
+    pub async fn until(mut self, told: impl Future<Output = ()>) -> Result<()> {
+        let early = tokio::select! {
+            () = told => false,
+            _ = &mut self.working => true,
+            _ = &mut self.serving => true,
+        };
+        if early {
+            return Err(Failure::failed(
+                "the server stopped by itself; its log says why",
+            ));
+        }
+        info!("stopping: no new work is taken, what is under way ends first");
+        self.stop().await;
+        info!("stopped");
+        Ok(())
+    }
+
+    /// Takes no new work and ends what is under way.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // The server first: a request under way may still need the engine.
+        let _served = self.serving.await;
+        let _worked = self.working.await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = Failure::failed(format!("cannot listen on {address}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => Failure::failed(format!("{address} is in use")).hint(
+                "another `quell serve` or `quell demo`? stop it, or choose another with --listen",
+            ),
+            _ => failure.because(&error),
+        }
+    })
+}
+
+fn open(path: &Path) -> Result<Store> {
+    Store::open(path).map_err(|error| match error {
+        quell_store::Error::InUse(_) => Failure::failed(format!(
+            "the database `{}` is in use by another Quell",
+            path.display()
+        ))
+        .hint("stop that one first, or give this one another file in [store]"),
+        other => Failure::failed(format!(
+            "the database `{}` cannot be opened",
+            path.display()
+        ))
+        .because(&other),
+    })
+}
+
+fn log(document: &Document) -> Result<()> {
+    let filter = document.log_filter()?;
+    let human = match document.config.log.format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if human {
+        let coloured =
+            anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        lines.with_target(false).with_ansi(coloured).init();
+    } else {
+        lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .init();
+    }
+    Ok(())
+}
+
+/// Logs into a file, for programs whose terminal shows something else.
+pub(crate) fn log_to(file: File) {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("info"))
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(std::sync::Mutex::new(file))
+        .init();
+}

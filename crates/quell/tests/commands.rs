@@ -1,0 +1,190 @@
+//! Exit codes, help, and how a server starts and stops.
+
+#[cfg(test)]
+mod program;
+
+use program::{Folder, Running, quell, quell_with};
+use serde_json::Value;
+
+#[test]
+fn help_is_no_failure_and_a_wrong_option_is() {
+    let help = quell(&["--help"]);
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    assert!(
+        help.out.contains("Exit codes: 0 done, 1 failed, 2 "),
+        "{}",
+        help.out
+    );
+    assert_eq!(quell(&["--version"]).code, 0);
+    for wrong in [
+        &["--nonsense"][..],
+        &["aprove"],
+        &[],
+        &["plan"],
+        &["approve", "x"],
+    ] {
+        let ran = quell(wrong);
+        assert_eq!(ran.code, 2, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_with_what_to_do() {
+    let nowhere = [
+        ("QUELL_URL", "http://127.0.0.1:9"),
+        ("QUELL_TOKEN", "some-token-0123456789"),
+    ];
+    let ran = quell_with(&nowhere, &["actions"]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(
+        ran.err,
+        "error: no Quell server answers at http://127.0.0.1:9\n  start one with `quell serve` or `quell demo`, or say where it is with QUELL_URL\n"
+    );
+    let ran = quell_with(&nowhere, &["actions", "--format", "json"]);
+    let error: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(error["error"]["code"], "failed");
+    assert!(!ran.err.contains("some-token"), "{}", ran.err);
+}
+
+#[test]
+fn a_token_never_leaves_this_machine_in_clear() {
+    let ran = quell_with(
+        &[("QUELL_URL", "http://quell.example"), ("QUELL_TOKEN", "t")],
+        &["actions"],
+    );
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("must use https"), "{}", ran.err);
+}
+
+fn configuration(folder: &Folder, falcon: &str) -> String {
+    let text = format!(
+        r#"
+        [log]
+        format = "json"
+        [[server.tokens]]
+        name = "ana"
+        role = "administrator"
+        token = "env:TOKEN_ANA"
+        [organization]
+        id = "northwind"
+        [[connections]]
+        id = "falcon"
+        connector = "crowdstrike"
+        settings = {{ base_url = "{falcon}", client_id = "twin-client-id", client_secret = "env:FALCON_SECRET" }}
+        "#
+    );
+    folder.file("quell.toml", &text)
+}
+
+const ENVIRONMENT: [(&str, &str); 2] = [
+    ("TOKEN_ANA", "ana-0123456789abcdef"),
+    ("FALCON_SECRET", "twin-client-secret"),
+];
+
+#[test]
+fn a_server_starts_answers_and_stops_when_told() {
+    let mut range = Running::talking(&[
+        "range",
+        "--listen",
+        "127.0.0.1:0",
+        "--slack",
+        "127.0.0.1:0",
+        "--hosts",
+        "3",
+    ]);
+    let line = range.line("base_url");
+    let falcon = line.split_whitespace().last().unwrap().to_owned();
+    let folder = Folder::new("serve");
+    let config = configuration(&folder, &falcon);
+    let check = quell_with(&ENVIRONMENT, &["config", "check", "--config", &config]);
+    assert_eq!(check.code, 0, "{check:?}");
+    assert!(
+        check.out.contains("is good: 1 connection, "),
+        "{}",
+        check.out
+    );
+
+    let mut server = Running::logging(
+        &ENVIRONMENT,
+        &["serve", "--config", &config, "--listen", "127.0.0.1:0"],
+    );
+    let ready: Value = serde_json::from_str(&server.line("\"ready\"")).unwrap();
+    let url = format!("http://{}", ready["address"].as_str().unwrap());
+    let asking = [
+        ("QUELL_URL", url.as_str()),
+        ("QUELL_TOKEN", "ana-0123456789abcdef"),
+    ];
+
+    let actions = quell_with(&asking, &["actions"]);
+    assert_eq!(
+        (actions.code, actions.out.as_str()),
+        (0, "No actions yet: no alert has asked for one.\n")
+    );
+    let check = quell_with(&asking, &["connections", "check"]);
+    assert_eq!(check.code, 0, "{check:?}");
+    insta::assert_snapshot!("connections_check", check.out);
+    let direct = ["connections", "check", "--config", &config];
+    assert_eq!(quell_with(&ENVIRONMENT, &direct).out, check.out);
+    let paused = quell_with(&asking, &["pause", "--reason", "a drill"]);
+    assert_eq!(
+        paused.out,
+        "Automation is paused by ana: a drill. Alerts are still taken in; `quell resume` lets actions go on.\n"
+    );
+    assert_eq!(quell_with(&asking, &["resume"]).out, "Automation runs.\n");
+    let show = quell_with(&asking, &["show", "act_01930000000070008000000000000001"]);
+    assert_eq!(show.code, 1, "{show:?}");
+    let stranger = quell_with(&[("QUELL_URL", &url)], &["actions"]);
+    assert_eq!(stranger.code, 1);
+    assert!(stranger.err.contains("set QUELL_TOKEN"), "{}", stranger.err);
+
+    let second = quell_with(
+        &ENVIRONMENT,
+        &["serve", "--config", &config, "--listen", "127.0.0.1:0"],
+    );
+    assert_eq!(second.code, 1);
+    assert!(
+        second.err.contains("is in use by another Quell"),
+        "{}",
+        second.err
+    );
+    let address = url.strip_prefix("http://").unwrap();
+    let second = quell_with(
+        &ENVIRONMENT,
+        &["serve", "--config", &config, "--listen", address],
+    );
+    assert_eq!(second.code, 1);
+    assert!(
+        second.err.contains(&format!("{address} is in use")),
+        "{}",
+        second.err
+    );
+
+    let (code, log) = server.stop("-TERM");
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("\"stopped\""), "{log}");
+    assert!(
+        !log.contains("ana-0123") && !log.contains("twin-client-secret"),
+        "{log}"
+    );
+    assert_eq!(range.stop("-INT").0, 0);
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named_with_its_place() {
+    let folder = Folder::new("no-secret");
+    let config = configuration(&folder, "http://127.0.0.1:9");
+    let ran = quell(&["serve", "--config", &config]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.err
+            .contains("quell.toml:7:17: environment variable `TOKEN_ANA` is not set"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err
+            .contains("environment variable `FALCON_SECRET` is not set"),
+        "{}",
+        ran.err
+    );
+}
