@@ -325,8 +325,13 @@ async fn work_that_puts_itself_off_is_done_when_it_is_due_and_not_at_the_next_re
         false
     };
     assert!(reaches(ActionState::Verifying).await);
-    // The first look finds it on its way, and puts itself off by seconds, not by the longest rest.
+    // The first look takes a while, so that the loop rests before it ends. It finds the effect on its
+    // way and puts itself off by seconds, not by the longest rest.
+    world.lab.fault("read", Fault::Pause);
     world.clock.advance(Duration::from_secs(1));
+    world.lab.crash.notified().await;
+    assert!(!reaches(ActionState::Completed).await);
+    world.lab.resume.notify_one();
     assert!(!reaches(ActionState::Completed).await);
     world.lab.settle();
     world.clock.advance(Duration::from_secs(4));
