@@ -15,8 +15,8 @@ use crate::pace;
 
 impl Engine {
     /// One endless task per connection that has a feed.
-    pub(crate) fn feeds(&self) -> Vec<BoxFuture> {
-        let mut tasks: Vec<BoxFuture> = Vec::new();
+    pub(crate) fn feeds(&self) -> Vec<BoxFuture<'static, ()>> {
+        let mut tasks: Vec<BoxFuture<'static, ()>> = Vec::new();
         for connection in self.connections() {
             let Some(feed) = connection.connected.abilities.feed.clone() else {
                 continue;

@@ -8,8 +8,6 @@
 //! and leaves the next step as a job in the same transaction, so that the process may end between
 //! any two lines.
 
-use std::pin::Pin;
-
 mod approval;
 mod engine;
 mod execute;
@@ -32,4 +30,4 @@ pub use intake::{Accepted, IntakeError, Taken};
 pub use plan::{Plan, Planned, documents, plan};
 pub use rules::{AssetRule, Guardrails, ListEntry, OptIn, Rules, Strength};
 
-type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) use quell_connector::BoxFuture;

@@ -5,6 +5,7 @@ use quell_store::{Error, Job, JobKind};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, debug, error, info_span, warn};
 
+use crate::BoxFuture;
 use crate::engine::Engine;
 use crate::execute::Fresh;
 use crate::pace;
@@ -117,19 +118,17 @@ impl Engine {
     async fn work(&self, job: Job, fresh: Option<Fresh>) {
         let claim = job.claim.clone();
         let span = info_span!("job", kind = job.kind.as_str(), subject = job.subject);
-        let result = async {
-            match job.kind {
-                JobKind::Act => self.act(&job, fresh).await,
-                JobKind::Settle => self.settle(&job).await,
-                JobKind::Expire => self.expire(&job).await,
-                JobKind::Revert => self.take_back(&job).await,
-                JobKind::SettleRevert => self.settle_revert(&job).await,
-                JobKind::Send => self.send(&job).await,
-                JobKind::Fetch => self.fetch(&job).await,
-            }
-        }
-        .instrument(span)
-        .await;
+        // Boxed: the steps differ much in size, and each job's task would have that of the largest.
+        let step: BoxFuture<'_, Result<(), Error>> = match job.kind {
+            JobKind::Act => Box::pin(self.act(&job, fresh)),
+            JobKind::Settle => Box::pin(self.settle(&job)),
+            JobKind::Expire => Box::pin(self.expire(&job)),
+            JobKind::Revert => Box::pin(self.take_back(&job)),
+            JobKind::SettleRevert => Box::pin(self.settle_revert(&job)),
+            JobKind::Send => Box::pin(self.send(&job)),
+            JobKind::Fetch => Box::pin(self.fetch(&job)),
+        };
+        let result = step.instrument(span).await;
         let Err(error) = result else { return };
         let retry = match &error {
             // Somebody else has the job now; it is theirs to finish.

@@ -177,7 +177,7 @@ fn target(twin: &CrowdStrike, number: usize) -> Target {
         path: format!("C:\\Users\\ana\\Downloads\\loader-{number}.exe"),
         ..Process::new(1000 + u32::try_from(number).unwrap(), "loader.exe").with_sha256(&sha256)
     };
-    let host = HostSpec::workstation(&format!("WS-{number:05}")).running(process.clone());
+    let host = HostSpec::workstation(format!("WS-{number:05}")).running(process.clone());
     let aid = twin.add_host(host);
     let id = twin.add_alert(&AlertSpec::on(&aid, process)).unwrap();
     Target {

@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::large_futures,
     reason = "helpers of tests may fail the test where they stand"
 )]
 

@@ -8,8 +8,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::large_futures,
-    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     reason = "a benchmark reads the real clock, and has nobody to report an error to but its reader"
 )]
