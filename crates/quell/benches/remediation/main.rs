@@ -1,7 +1,7 @@
 //! Quell against two small programs that do less: `bare` stores nothing, `limit` stores one flushed
 //! row per alert. All figures of one run come from one machine in one go; quote the ratios.
 //!
-//! `cargo bench -p quell --bench remediation [-- quick]`. The generator and the simulated vendor live
+//! `cargo bench -p quell --bench remediation [-- quick] [-- restart]`. The generator and the simulated vendor live
 //! in this process, what is measured in another.
 
 #![expect(
@@ -15,6 +15,7 @@
 mod baselines;
 mod load;
 mod process;
+mod restart;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -48,6 +49,9 @@ async fn main() {
     } else {
         (1_000, 20_000, 3)
     };
+    if arguments.iter().any(|argument| argument == "restart") {
+        return restart::measure(if quick { 10_000 } else { 100_000 }).await;
+    }
     println!(
         "one alert at a time ({singles} alerts): received by the vendor's door after sending, p50 / p99"
     );
@@ -231,12 +235,18 @@ async fn completed(address: SocketAddr) -> u64 {
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {
+    exchange(address, "GET", path, "").await
+}
+
+async fn exchange(address: SocketAddr, method: &str, path: &str, body: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else {
         return String::new();
     };
     let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: quell\r\nauthorization: Bearer {READER}\r\nconnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: quell\r\nauthorization: Bearer {READER}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
@@ -264,7 +274,7 @@ fn quell(folder: &Path, listen: SocketAddr, base: &str) -> Command {
 listen = "{listen}"
 [[server.tokens]]
 name = "bench"
-role = "viewer"
+role = "administrator"
 token = "env:BENCH_READER"
 [log]
 filter = "warn"
