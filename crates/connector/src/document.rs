@@ -246,6 +246,42 @@ mod tests {
         assert!(split(&nested, &[]).is_err());
     }
 
+    /// Bodies of every shape, to be damaged.
+    const BODIES: [&str; 4] = [
+        r#"{"id":"a","device":{"device_id":"b","tags":["x","\u00e9\n"]},"n":-1.5e3}"#,
+        r#"[{"id":1},{"id":2,"list":[[],{}]}]"#,
+        "{\"id\":1}\n{\"id\":2}\n",
+        r#"{"meta":{"pagination":{"after":"z"}},"resources":[{"id":1},{"id":2}],"errors":null}"#,
+    ];
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 3000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn a_damaged_body_is_split_or_refused_and_what_is_split_is_part_of_it(
+            which in 0..BODIES.len(),
+            damage in proptest::collection::vec(
+                (proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>(), 0..3_u8), 0..6),
+        ) {
+            let mut bytes = BODIES[which].as_bytes().to_vec();
+            for (at, byte, how) in damage {
+                let at = at.index(bytes.len().max(1)).min(bytes.len());
+                match how {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, byte),
+                    _ => bytes.get_mut(at).into_iter().for_each(|place| *place = byte),
+                }
+            }
+            let Ok(body) = String::from_utf8(bytes) else { return Ok(()) };
+            if let Ok(documents) = split(&body, &["resources"]) {
+                for document in documents {
+                    assert!(document.json.get().starts_with('{'));
+                    assert!(body.contains(document.json.get()));
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_wrong_type_is_named_by_its_path() {
         #[derive(Debug, Deserialize)]
