@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use quell_model::entity::ProcessRole;
 use quell_model::text::present;
-use quell_model::{ActionType, Alert, AlertKind, AssetFacts, Entity, Reason, Severity};
+use quell_model::{ActionType, Alert, AlertKind, AlertStatus, AssetFacts, Entity, Reason, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
@@ -271,6 +271,13 @@ impl Playbooks {
     #[must_use]
     pub fn propose(&self, alert: &Alert) -> Plan {
         let mut plan = Plan::default();
+        // Somebody has dealt with it already, perhaps by finding that it was nothing. A feed brings such
+        // alerts when it starts, and each time one is closed.
+        if alert.status == AlertStatus::Closed {
+            let text = "The alert is closed at the vendor, so nothing is proposed.";
+            plan.none = Some(Reason::new("alert-closed", text));
+            return plan;
+        }
         let mut fitting = self
             .0
             .iter()

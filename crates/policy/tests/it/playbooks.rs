@@ -324,3 +324,13 @@ fn a_playbook_of_one_s_own_stands_beside_the_shipped_ones_or_replaces_one() {
         "again.toml:1:1: the playbook name `malicious-process` is used twice"
     );
 }
+
+#[test]
+fn an_alert_somebody_closed_proposes_nothing_and_says_so() {
+    let mut closed = alert(vec![host().into()]);
+    closed.status = AlertStatus::Closed;
+    check(&closed, &[]);
+    assert_eq!(plan(&closed).none.unwrap().rule, "alert-closed");
+    closed.status = AlertStatus::Reopened;
+    check(&closed, &["contain_host", "kill_process?target-missing", "block_hash?target-missing"]);
+}
