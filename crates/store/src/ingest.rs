@@ -80,7 +80,7 @@ pub enum Placed {
     Joined(ActionId),
     /// An action that waited for a person stands for it, and may now run by itself.
     Promoted(ActionId),
-    /// This alert asked for it before.
+    /// An earlier version of the alert led to it.
     Known,
 }
 
@@ -274,12 +274,13 @@ fn touch(db: &Connection, ingest: &Ingest, incident: IncidentId, keys: &[String]
     Ok(())
 }
 
-/// Whether the alert asked for this before, in an earlier version of its document.
-fn asked(db: &Connection, alert: AlertId, action: &Action, target: &str) -> Result<bool> {
+/// Whether an earlier version of the alert led to more than a record of this.
+fn done_for(db: &Connection, alert: AlertId, action: &Action, target: &str) -> Result<bool> {
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (
-               SELECT 1 FROM actions a WHERE incident = ?1 AND type = ?2 AND target = ?3 AND (
+               SELECT 1 FROM actions a WHERE incident = ?1 AND type = ?2 AND target = ?3
+                 AND state NOT IN ('shadowed', 'denied', 'manual', 'rejected') AND (
                  a.alert = ?4 OR EXISTS (SELECT 1 FROM joined j WHERE j.action = a.id AND j.alert = ?4)))",
         )?
         .query_row(
@@ -310,9 +311,6 @@ impl Place<'_> {
             written,
         } = self;
         let (alert, target) = (action.alert, proposed.target.as_str());
-        if freshness == Freshness::Updated && asked(db, alert, &action, target)? {
-            return Ok(Placed::Known);
-        }
         let standing = match actions::live(db, &action, target)? {
             // The opposite wish on the same slot is not the same action.
             Some(live) if live.action.action == action.action => Some(live),
@@ -321,6 +319,14 @@ impl Place<'_> {
             None if opened => None,
             None => actions::settled(db, &action, target)?,
         };
+        // What an earlier version of the alert led to is not done again; what it only led to a record
+        // of may be done now that the alert has become worse.
+        if standing.is_none()
+            && freshness == Freshness::Updated
+            && done_for(db, alert, &action, target)?
+        {
+            return Ok(Placed::Known);
+        }
         if let Some(mut stored) = standing {
             let id = stored.action.id;
             db.prepare_cached(

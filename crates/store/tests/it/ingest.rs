@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use quell_model::{ActionState, Severity};
-use quell_store::{ActionFilter, Freshness, Placed, Store};
+use quell_store::{ActionFilter, Advance, Freshness, Placed, Store};
 
-use crate::world::{acme, alert, contain, take};
+use crate::world::{acme, alert, at, contain, node, take};
 
 async fn count(store: &Store, states: &[ActionState]) -> usize {
     let filter = ActionFilter {
@@ -38,28 +38,76 @@ async fn a_redelivered_alert_is_a_duplicate_and_a_changed_one_an_update() {
     );
 }
 
+/// Takes in `revision` of one alert about one host, with a containment in `state`.
+async fn revise(store: &Store, revision: u128, state: ActionState) -> Placed {
+    let mut document = alert("a", &["h1"]);
+    document.title = format!("revision {revision}");
+    let proposed = vec![contain(10 + revision, "h1", state)];
+    let second = i64::try_from(revision).unwrap();
+    take(store, revision, document, second, proposed)
+        .await
+        .placed
+        .remove(0)
+}
+
 #[tokio::test]
-async fn an_update_of_an_alert_does_not_propose_the_same_twice() {
+async fn an_update_of_an_alert_does_not_record_the_same_twice() {
     let store = Store::in_memory().unwrap();
-    take(
-        &store,
-        1,
-        alert("a", &["h1"]),
-        0,
-        vec![contain(10, "h1", ActionState::Shadowed)],
-    )
-    .await;
-    let mut changed = alert("a", &["h1"]);
-    changed.title = "Something else".into();
-    let update = take(
-        &store,
-        2,
-        changed,
-        1,
-        vec![contain(11, "h1", ActionState::Shadowed)],
-    )
-    .await;
-    assert_eq!(update.placed, [Placed::Known]);
+    revise(&store, 1, ActionState::Shadowed).await;
+    let recorded = contain(11, "h1", ActionState::Shadowed).action.id;
+    assert_eq!(
+        revise(&store, 2, ActionState::Shadowed).await,
+        Placed::Joined(recorded)
+    );
+    assert_eq!(count(&store, &[]).await, 1);
+}
+
+#[tokio::test]
+async fn an_alert_that_became_worse_is_acted_on_although_it_was_not_before() {
+    let store = Store::in_memory().unwrap();
+    revise(&store, 1, ActionState::Denied).await;
+    assert!(matches!(
+        revise(&store, 2, ActionState::Scheduled).await,
+        Placed::New { .. }
+    ));
+}
+
+#[tokio::test]
+async fn an_alert_that_became_worse_no_longer_waits_for_a_person() {
+    let store = Store::in_memory().unwrap();
+    revise(&store, 1, ActionState::AwaitingApproval).await;
+    let waiting = contain(11, "h1", ActionState::Scheduled).action.id;
+    assert_eq!(
+        revise(&store, 2, ActionState::Scheduled).await,
+        Placed::Promoted(waiting)
+    );
+}
+
+#[tokio::test]
+async fn what_an_alert_has_led_to_is_not_done_again_when_the_vendor_touches_the_alert() {
+    let store = Store::in_memory().unwrap();
+    revise(&store, 1, ActionState::Scheduled).await;
+    let job = store
+        .claim_due(node(1), at(9), at(60), 10)
+        .await
+        .unwrap()
+        .remove(0);
+    let mut stored = store.job_action(&job.subject).await.unwrap();
+    stored.action.state = ActionState::Completed;
+    let advance = Advance {
+        stored,
+        transitions: Vec::new(),
+        claim: Some(job.claim),
+        keep: false,
+        jobs: Vec::new(),
+        cancel: Vec::new(),
+        messages: Vec::new(),
+    };
+    store.advance(advance).await.unwrap();
+    assert_eq!(
+        revise(&store, 2, ActionState::Scheduled).await,
+        Placed::Known
+    );
     assert_eq!(count(&store, &[]).await, 1);
 }
 
