@@ -113,6 +113,10 @@ fn unwrap<'a>(
 ) -> Result<(), DocumentError> {
     match root.get().as_bytes().first() {
         Some(b'[') => list(root, path, into),
+        // Most bodies are one document; a look at the text saves taking them apart.
+        Some(b'{') if !envelope.iter().any(|member| root.get().contains(member)) => {
+            push(root, path.to_owned(), into)
+        }
         Some(b'{') => {
             let members: std::collections::BTreeMap<&str, &'a RawValue> = match read(root) {
                 Ok(members) => members,
@@ -176,6 +180,10 @@ pub fn read<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, DocumentErr
 /// # Errors
 /// With the JSON path of the member that does not fit.
 pub fn from_str<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, DocumentError> {
+    // Keeping track of the path costs as much as the reading, so it is kept only for what fails.
+    if let Ok(read) = serde_json::from_str(json) {
+        return Ok(read);
+    }
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = match error.path().to_string() {
