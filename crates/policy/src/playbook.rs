@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use quell_model::entity::ProcessRole;
 use quell_model::text::present;
-use quell_model::{ActionType, Alert, AlertKind, AlertStatus, AssetFacts, Entity, Reason, Severity};
+use quell_model::{
+    ActionType, Alert, AlertKind, AlertStatus, AssetFacts, Entity, Reason, Severity,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};

@@ -332,5 +332,12 @@ fn an_alert_somebody_closed_proposes_nothing_and_says_so() {
     check(&closed, &[]);
     assert_eq!(plan(&closed).none.unwrap().rule, "alert-closed");
     closed.status = AlertStatus::Reopened;
-    check(&closed, &["contain_host", "kill_process?target-missing", "block_hash?target-missing"]);
+    check(
+        &closed,
+        &[
+            "contain_host",
+            "kill_process?target-missing",
+            "block_hash?target-missing",
+        ],
+    );
 }
