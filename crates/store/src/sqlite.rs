@@ -18,6 +18,8 @@ const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i64 = 1;
 /// Writes in one transaction at most; bounds how long the first of them waits.
 const GROUP: usize = 256;
+/// Pages of the write-ahead log, 4 KiB each, at which it is moved into the database: 64 MiB.
+const LOG_PAGES: i64 = 16_384;
 /// Threads that read.
 const READERS: usize = 2;
 /// Statements kept prepared per thread.
@@ -195,6 +197,9 @@ fn configure(db: &Connection) -> Result<()> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA read_uncommitted = OFF;",
     )?;
+    // Moving the log into the database holds up the writer. Done rarely, most pages are moved once
+    // instead of once for each change.
+    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(())
 }
 
