@@ -13,6 +13,9 @@ pub struct DocumentError {
     pub path: String,
     /// What is wrong and what was expected.
     pub problem: String,
+    /// What there is can be read; the document only lacks what makes it an alert. It may be a pointer
+    /// to one.
+    pub missing: bool,
 }
 
 impl DocumentError {
@@ -21,6 +24,15 @@ impl DocumentError {
         Self {
             path: text::line(&path.into()),
             problem: text::line(&problem.into()),
+            missing: false,
+        }
+    }
+
+    /// An error about a member that is not there.
+    pub fn missing(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            missing: true,
+            ..Self::new(path, problem)
         }
     }
 

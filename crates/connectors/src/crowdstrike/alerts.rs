@@ -191,7 +191,7 @@ impl Header {
         ) {
             // `ind:<aid>:<n>`; a plain id is some other record's.
             (Some(cid), Some(id)) if id.contains(':') => Ok(format!("{cid}:{id}")),
-            _ => Err(DocumentError::new(
+            _ => Err(DocumentError::missing(
                 "$.composite_id",
                 "missing; without it the alert cannot be told from others",
             )),

@@ -38,7 +38,7 @@ pub(super) const ROUTE: Route = Route {
     name: "push_alerts",
     access: Access::Intake,
     summary: "Takes in what a connection pushes: an alert document, a list of them, or one a line.",
-    details: "The answer comes when everything is durable. All documents of a body are taken in, or none. Sending the same again is harmless. Where the connector can fetch alerts by their ids, documents that are no more than an id, or cannot be read beyond it, are fetched from the vendor; the reply lists them in `fetching`. The connection proves that it is the sender by a bearer token or a Standard Webhooks signature, as it is configured.",
+    details: "The answer comes when everything is durable. All documents of a body are taken in, or none. Sending the same again is harmless. Where the connector can fetch alerts by their ids, documents that are no more than an id are fetched from the vendor; the reply lists them in `fetching`. The connection proves that it is the sender by a bearer token or a Standard Webhooks signature, as it is configured.",
     parameters: &[in_path::<ConnectionId>(
         "connection",
         "The connection that pushes.",
@@ -236,7 +236,9 @@ impl Inside {
                     .collect(),
                 fetching: Vec::new(),
             }),
-            Err(IntakeError::Document(error)) => match self.references(app) {
+            // A document that is whole but for what makes it an alert may point to one; a damaged one
+            // is refused, whatever id it still shows.
+            Err(IntakeError::Document(error)) if error.missing => match self.references(app) {
                 Some(fetching) => self.fetch(app, fetching).await,
                 None => Err(IntakeError::Document(error).into()),
             },

@@ -233,8 +233,12 @@ async fn what_is_wrong_is_named_by_its_path() {
     let answer = app
         .push(r#"{"alert_id":"a","host":7,"class":"server"}"#)
         .await;
-    // The id can be found, so the vendor is asked for its own word.
-    assert_eq!(answer.body["fetching"], json!(["a"]));
+    // It still shows an id, but it is a damaged alert and no pointer to one.
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (422, "invalid_document")
+    );
+    assert_eq!(answer.body["path"], "$.host");
     let answer = app
         .push(r#"[{"alert_id":7,"host":"h","class":"server"}]"#)
         .await;

@@ -41,7 +41,8 @@ pub(crate) fn alert(id: &str, host: &str, class: &str) -> Value {
 #[derive(Deserialize)]
 struct Document {
     alert_id: String,
-    host: String,
+    host: Option<String>,
+    #[serde(default)]
     class: AssetClass,
     tenant: Option<String>,
     title: Option<String>,
@@ -49,9 +50,12 @@ struct Document {
 
 fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
     let read: Document = document::read(json)?;
+    let named = read
+        .host
+        .ok_or_else(|| DocumentError::missing("$.host", "missing"))?;
     let host = Host {
-        id: Some(text::line(&read.host)),
-        name: Some(text::line(&read.host)),
+        id: Some(text::line(&named)),
+        name: Some(text::line(&named)),
         class: read.class,
         ..Host::default()
     };

@@ -246,7 +246,7 @@ pub(super) fn when(draft: &mut Draft, stamps: Stamps<'_>) -> Result<Timestamp, D
         }
     }
     let field = stamps.first().map_or("timestamp", |(field, _)| field);
-    Err(DocumentError::new(
+    Err(DocumentError::missing(
         format!("$.{field}"),
         "missing, and nothing else says when it happened",
     ))

@@ -93,7 +93,7 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
     let whole: WholeDevice = document::read(json)?;
     let id = identifier("$.detection_id", &detection.detection_id)?.ok_or_else(|| {
         let problem = "missing; without it the detection cannot be told from others";
-        DocumentError::new("$.detection_id", problem)
+        DocumentError::missing("$.detection_id", problem)
     })?;
     let mut draft = Draft::default();
     let worst = detection

@@ -157,7 +157,7 @@ fn event(json: &RawValue, metadata: &Metadata) -> Result<Alert, DocumentError> {
             });
             let problem =
                 format!("missing; without it the detection cannot be told from others{kind}");
-            DocumentError::new("$.CompositeId", problem)
+            DocumentError::missing("$.CompositeId", problem)
         })?;
     let mut draft = Draft::default();
     // The process may have started long before it did harm, so its start time comes last.
