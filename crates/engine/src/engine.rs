@@ -176,9 +176,13 @@ impl Engine {
     pub async fn pause(&self, by: &str, reason: &str) -> quell_store::Result<()> {
         let paused = serde_json::json!({ "by": by, "reason": reason, "at": self.now() });
         // The switch in memory first: what is under way looks at it before it calls a vendor.
-        self.0.paused.store(true, Ordering::SeqCst);
-        warn!(by, reason, "automation is paused");
-        self.0.store.set_paused(Some(paused)).await
+        let before = self.0.paused.swap(true, Ordering::SeqCst);
+        let stored = self.0.store.set_paused(Some(paused)).await;
+        match &stored {
+            Ok(()) => warn!(by, reason, "automation is paused"),
+            Err(_) => self.0.paused.store(before, Ordering::SeqCst),
+        }
+        stored
     }
 
     /// Lets actions run again, those that queued up included.
