@@ -46,14 +46,13 @@ impl Store {
     /// When another process has it, when a newer Quell wrote it, or when the file cannot be used.
     pub fn open(path: &Path) -> Result<Self> {
         let lock_path = PathBuf::from(format!("{}.lock", path.display()));
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(lock_path)?;
+        let lock = private(&lock_path)?;
         // Two processes on one file would each believe the other's claims to be its own leftovers.
         lock.try_lock()
             .map_err(|_| Error::InUse(path.display().to_string()))?;
+        // Made before SQLite would make it, so that nobody else can ever read it; SQLite gives the log
+        // beside it the same rights.
+        drop(private(path)?);
         let target = path.to_owned();
         Self::start(move || Connection::open(&target), READERS, Some(lock))
     }
@@ -187,6 +186,15 @@ impl Drop for Inner {
             let _panicked = thread.join();
         }
     }
+}
+
+/// Opens a file, and makes it if need be, that only its owner may read: alerts name people.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn configure(db: &Connection) -> Result<()> {

@@ -81,3 +81,17 @@ async fn a_used_message_id_is_known_until_it_expires_even_after_reopening() {
     assert!(!store.first_use("m1", at(299), at(600)).await.unwrap());
     assert!(store.first_use("m1", at(300), at(600)).await.unwrap());
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_but_its_owner_can_read_the_database_or_its_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = path("private");
+    let store = Store::open(&path).unwrap();
+    store.set_cursor(&falcon(), json!(1)).await.unwrap();
+    for suffix in ["", "-wal", ".lock"] {
+        let file = format!("{}{suffix}", path.display());
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
