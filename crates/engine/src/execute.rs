@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quell_connector::{AnyControl, Error as VendorError, Kind, Observed, Reading};
+use quell_connector::{AnyControl, Error as VendorError, Kind, Reading};
 use quell_model::{
     Action, ActionState, AssetFacts, Cause, Effect, EffectBy, NoticeKind, Outcome, Setting,
 };
@@ -273,63 +273,68 @@ impl Set<'_> {
                 .await?;
         }
         stored.action.clocks.executed = Some(engine.now());
+        // A receipt from before is that of an attempt whose answer was lost.
+        let doubt = stored.action.receipt.is_some();
         match self.control.write(&cx, &stored.action.target, &want).await {
             Ok(receipt) => {
                 // The vendor found nothing to change, although we read another value: somebody was
-                // faster.
-                let by = if receipt.unchanged {
+                // faster, if not an earlier attempt of ours.
+                let others = receipt.unchanged && !doubt;
+                stored.action.receipt = serde_json::to_value(&receipt).ok();
+                let by = if others {
                     EffectBy::Other
                 } else {
                     EffectBy::Quell
                 };
-                stored.action.receipt = serde_json::to_value(&receipt).ok();
-                self.look(&cx, stored, &want, by).await
+                self.look(&cx, stored, &want, by, None).await
             }
             Err(error) if error.kind == Kind::MaybeApplied => {
                 stored.action.receipt = Some(vendor_evidence(&error));
-                self.look(&cx, stored, &want, EffectBy::Quell).await
+                self.look(&cx, stored, &want, EffectBy::Quell, Some(error))
+                    .await
             }
             Err(error) => engine.not_applied(job, stored, &error).await,
         }
     }
 
-    /// Reads back at once; what is not there yet is left to a `settle` job.
+    /// Reads back at once; what is not there yet is left to a `settle` job. When the answer was
+    /// `lost` and nothing shows, the request may never have arrived: it is sent again later, after
+    /// another look.
     async fn look(
         &self,
         cx: &quell_connector::Call,
         mut stored: Stored,
         want: &Setting,
         by: EffectBy,
+        lost: Option<VendorError>,
     ) -> Result<()> {
-        let evidence = json!({ "before": stored.action.prior, "receipt": stored.action.receipt });
-        stored.action.effect_by = by;
-        match self.control.read(cx, &stored.action.target).await {
-            Ok(Observed {
-                reading: Reading::Settled(value),
-                ..
-            }) if value == *want => {
-                let evidence = json!({
-                    "before": stored.action.prior, "receipt": stored.action.receipt, "after": value
-                });
-                let note = format!(
-                    "{}, confirmed by reading it back.",
-                    became(&stored.action, want)
-                );
-                Step::of_job(self.engine, stored, &self.job.claim)
-                    .completed(by, note, evidence)
-                    .commit()
-                    .await
-                    .map(drop)
-            }
-            _ => {
-                self.wait(
-                    stored,
-                    "The vendor was asked; waiting until the effect shows.",
-                    evidence,
-                )
-                .await
-            }
+        let reading = self
+            .control
+            .read(cx, &stored.action.target)
+            .await
+            .map(|seen| seen.reading);
+        let (there, coming) = match &reading {
+            Ok(Reading::Settled(value)) => (value == want, false),
+            Ok(Reading::Moving { to }) => (false, to == want),
+            Ok(Reading::Unreadable) | Err(_) => (false, false),
+        };
+        let mut evidence =
+            json!({ "before": stored.action.prior, "receipt": stored.action.receipt });
+        if there {
+            evidence["after"] = json!(want);
+            let note = format!(
+                "{}, confirmed by reading it back.",
+                became(&stored.action, want)
+            );
+            let step = Step::of_job(self.engine, stored, &self.job.claim);
+            return step.completed(by, note, evidence).commit().await.map(drop);
         }
+        if let Some(error) = lost.filter(|_| !coming) {
+            return self.engine.not_applied(self.job, stored, &error).await;
+        }
+        stored.action.effect_by = by;
+        let note = "The vendor was asked; waiting until the effect shows.";
+        self.wait(stored, note, evidence).await
     }
 
     async fn wait(&self, stored: Stored, note: &str, evidence: Value) -> Result<()> {
@@ -380,7 +385,9 @@ impl Set<'_> {
     /// Who brought about what was found. After an interruption the journal may show our intent and
     /// the value before it; then nobody but Quell is likely, but only that journal entry proves it.
     fn whose(&self, action: &Action, want: &Setting) -> (EffectBy, String) {
-        match (self.interrupted, &action.prior) {
+        // A receipt before this attempt's write is that of an attempt whose answer was lost.
+        let doubt = self.interrupted || action.receipt.is_some();
+        match (doubt, &action.prior) {
             (false, _) => (
                 EffectBy::Other,
                 format!("Already in place: {}.", became(action, want)),

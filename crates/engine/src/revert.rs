@@ -1,6 +1,6 @@
 //! Taking back: writes the prior value, but only over what Quell itself set.
 
-use quell_connector::{Kind, Reading};
+use quell_connector::Reading;
 use quell_model::{ActionId, ActionState, Cause, Effect, EffectBy, NoticeKind, Setting};
 use quell_store::{Job, JobKind, Result, Stored};
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ impl Engine {
             }
             _ => match control.write(&cx, &stored.action.target, &back).await {
                 Ok(_) => {}
-                Err(error) if error.kind == Kind::MaybeApplied => {}
+                // An answer that was lost is among those that pass: the next attempt reads first.
                 Err(error) if error.kind.passes() && job.attempts < pace::ATTEMPTS => {
                     let due = quell_connector::call::later(
                         self.now(),

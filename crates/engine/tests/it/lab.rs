@@ -22,6 +22,8 @@ use tokio::sync::Notify as Signal;
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// Nothing goes wrong with this one.
+    None,
     /// It fails with this kind and nothing is applied.
     Refuse(Kind),
     /// It is applied and the reply is lost.
@@ -115,7 +117,7 @@ impl Lab {
             .get_mut(call)
             .and_then(VecDeque::pop_front);
         match fault {
-            None => apply(&mut self.lock()),
+            None | Some(Fault::None) => apply(&mut self.lock()),
             Some(Fault::Refuse(kind)) => Err(Error::new(kind, "lab", "as the test wants it")),
             Some(Fault::Lose) => {
                 let _lost = apply(&mut self.lock());

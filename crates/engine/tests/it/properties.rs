@@ -339,3 +339,39 @@ async fn work_that_puts_itself_off_is_done_when_it_is_due_and_not_at_the_next_re
     stop.send(()).unwrap();
     server.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_request_that_was_lost_before_the_vendor_saw_it_is_sent_again() {
+    for workers in [0, 8] {
+        let world = world(workers);
+        world.lab.fault("write", Fault::Refuse(Kind::MaybeApplied));
+        world.accept(workstation("a1")).await;
+        world.work().await;
+        let action = world.only().await;
+        assert_eq!(action.state, ActionState::Completed, "{}", action.note);
+        assert_eq!(world.lab.applied("contain h1"), 1);
+        world.journals_are_chains().await;
+    }
+}
+
+#[tokio::test]
+async fn an_effect_whose_reply_and_first_reading_were_lost_is_quells_own_and_can_be_taken_back() {
+    let world = world(8);
+    world.lab.fault("read", Fault::None);
+    world
+        .lab
+        .fault("read", Fault::Refuse(Kind::VendorUnavailable));
+    world.lab.fault("write", Fault::Lose);
+    world.accept(workstation("a1")).await;
+    world.work().await;
+    let action = world.only().await;
+    assert_eq!(action.effect_by, EffectBy::Quell, "{}", action.note);
+    assert_eq!(world.lab.applied("contain h1"), 1);
+    world
+        .engine
+        .revert(action.id, "ana", "undo", false)
+        .await
+        .unwrap();
+    world.work().await;
+    assert!(!world.lab.contained("h1"));
+}

@@ -118,3 +118,17 @@ async fn an_alert_during_a_revert_is_not_swallowed_by_it() {
     assert_eq!(states, [ActionState::Reverted, ActionState::Completed]);
     assert!(world.lab.contained("h1"));
 }
+
+#[tokio::test]
+async fn a_release_that_was_lost_before_the_vendor_saw_it_is_sent_again() {
+    let (world, id) = contained().await;
+    world.lab.fault("write", Fault::Refuse(Kind::MaybeApplied));
+    world
+        .engine
+        .revert(id, "ana", "false positive", false)
+        .await
+        .unwrap();
+    world.work().await;
+    assert_eq!(world.state().await, ActionState::Reverted);
+    assert_eq!(world.lab.applied("release h1"), 1);
+}
