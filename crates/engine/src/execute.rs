@@ -318,10 +318,12 @@ impl Set<'_> {
             Ok(Reading::Moving { to }) => (false, to == want),
             Ok(Reading::Unreadable) | Err(_) => (false, false),
         };
-        let mut evidence =
-            json!({ "before": stored.action.prior, "receipt": stored.action.receipt });
+        let evidence = json!({
+            "before": stored.action.prior,
+            "receipt": stored.action.receipt,
+            "after": there.then_some(want),
+        });
         if there {
-            evidence["after"] = json!(want);
             let note = format!(
                 "{}, confirmed by reading it back.",
                 became(&stored.action, want)
