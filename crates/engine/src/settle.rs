@@ -69,6 +69,10 @@ impl Engine {
                 );
                 return self.postpone(job, due).await;
             }
+            // The vendor is away for longer than the effect takes: it is asked again, at leisure.
+            Err(error) if error.kind.passes() => {
+                return self.keep_watching(job, stored, since).await;
+            }
             Err(error) => {
                 let note = format!("The effect cannot be read: {error}.");
                 return self.give_up(job, stored, &note).await;
@@ -119,7 +123,8 @@ impl Engine {
         }
     }
 
-    /// The normal time is over and the vendor is still on its way: an offline host, most likely.
+    /// The normal time is over, and the vendor is still on its way (an offline host, most likely) or
+    /// cannot be asked.
     /// People are told once, and the effect is watched until it shows.
     async fn keep_watching(&self, job: &Job, stored: Stored, since: Timestamp) -> Result<()> {
         let now = self.now();
@@ -130,7 +135,7 @@ impl Engine {
         if stored.action.state == ActionState::Unverified {
             return self.postpone(job, due).await;
         }
-        let note = "The vendor accepted and is still waiting for the target, which may be offline; it is watched.";
+        let note = "The vendor accepted, and the effect does not show yet: the target may be offline, or the vendor away. It is watched.";
         Step::of_job(self, stored, &job.claim)
             .to(ActionState::Unverified, note, json!(null))
             .then(JobKind::Settle, due)

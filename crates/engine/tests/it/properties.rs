@@ -375,3 +375,22 @@ async fn an_effect_whose_reply_and_first_reading_were_lost_is_quells_own_and_can
     world.work().await;
     assert!(!world.lab.contained("h1"));
 }
+
+#[tokio::test]
+async fn a_vendor_that_is_down_while_an_effect_settles_is_asked_again_when_it_is_back() {
+    let world = world(8);
+    world.lab.lock().slow = true;
+    world.accept(workstation("a1")).await;
+    world.engine.quiet().await;
+    for _ in 0..40 {
+        world
+            .lab
+            .fault("read", Fault::Refuse(Kind::VendorUnavailable));
+    }
+    world.work_for(Duration::from_secs(900)).await;
+    assert_eq!(world.state().await, ActionState::Unverified);
+    world.lab.lock().faults.clear();
+    world.lab.settle();
+    world.work_for(Duration::from_secs(900)).await;
+    assert_eq!(world.state().await, ActionState::Completed);
+}
