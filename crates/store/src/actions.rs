@@ -112,20 +112,19 @@ impl Store {
 /// The documents of a change, as they are stored.
 struct Texts {
     action: String,
-    transitions: Vec<String>,
+    transitions: String,
     messages: Vec<String>,
 }
 
 impl Texts {
     fn of(advance: &Advance) -> Result<Self> {
-        let transitions = advance.transitions.iter().map(serde_json::to_string);
         let messages = advance
             .messages
             .iter()
             .map(|message| serde_json::to_string(&message.notice));
         Ok(Self {
             action: serde_json::to_string(&advance.stored.action)?,
-            transitions: transitions.collect::<Result<_, _>>()?,
+            transitions: serde_json::to_string(&advance.transitions)?,
             messages: messages.collect::<Result<_, _>>()?,
         })
     }
@@ -157,9 +156,8 @@ fn apply(db: &Connection, advance: &Advance, texts: &Texts, answer: Option<&Answ
     if let Some(claim) = advance.claim.as_ref().filter(|_| !advance.keep) {
         jobs::finish(db, claim)?;
     }
-    for transition in &texts.transitions {
-        journal(db, &id, transition)?;
-    }
+    let version = advance.stored.version.saturating_add(1);
+    journal(db, &id, version, &advance.transitions, &texts.transitions)?;
     for key in &advance.cancel {
         db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
             .execute([key])?;
@@ -188,9 +186,21 @@ fn still_held(db: &Connection, claim: &Claim) -> Result<()> {
         .ok_or_else(|| Error::Fenced(claim.key.clone()))
 }
 
-pub(crate) fn journal(db: &Connection, action: &str, transition: &str) -> Result<()> {
-    db.prepare_cached("INSERT INTO journal (action, transition) VALUES (?1, ?2)")?
-        .execute([action, transition])?;
+/// Appends what a change that led to `version` did.
+pub(crate) fn journal(
+    db: &Connection,
+    action: &str,
+    version: i64,
+    transitions: &[Transition],
+    text: &str,
+) -> Result<()> {
+    let Some(last) = transitions.last() else {
+        return Ok(());
+    };
+    db.prepare_cached(
+        "INSERT INTO journal (action, version, at, transitions) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![action, version, micros(last.at), text])?;
     Ok(())
 }
 

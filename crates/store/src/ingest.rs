@@ -119,16 +119,15 @@ struct Texts {
 
 struct ProposedTexts {
     action: String,
-    transitions: Vec<String>,
+    transitions: String,
 }
 
 impl Texts {
     fn of(ingest: &Ingest) -> Result<Self> {
         let proposed = ingest.proposed.iter().map(|proposed| {
-            let transitions = proposed.transitions.iter().map(serde_json::to_string);
             Ok(ProposedTexts {
                 action: serde_json::to_string(&proposed.action)?,
-                transitions: transitions.collect::<Result<_, _>>()?,
+                transitions: serde_json::to_string(&proposed.transitions)?,
             })
         });
         Ok(Self {
@@ -360,7 +359,10 @@ impl Place<'_> {
             "UPDATE actions SET state = ?2, live = 1, attention = 0, version = version + 1, document = ?3 WHERE id = ?1",
         )?
         .execute(params![id.to_string(), stored.action.state.as_str(), serde_json::to_string(&stored.action)?])?;
-            actions::journal(db, &id.to_string(), &serde_json::to_string(&transition)?)?;
+            let transitions = [transition];
+            let text = serde_json::to_string(&transitions)?;
+            let version = stored.version.saturating_add(1);
+            actions::journal(db, &id.to_string(), version, &transitions, &text)?;
             db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
                 .execute([jobs::JobKind::Expire.key(&id.to_string())])?;
             jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
@@ -373,9 +375,7 @@ impl Place<'_> {
             actions::insert(db, &action, target, &serde_json::to_string(&action)?)?;
         }
         let id = action.id.to_string();
-        for transition in &written.transitions {
-            actions::journal(db, &id, transition)?;
-        }
+        actions::journal(db, &id, 1, &proposed.transitions, &written.transitions)?;
         // What is being taken back is let go first; then the vendor's state is read afresh.
         let wait = actions::being_reverted(db, &action, target)?;
         for job in &proposed.jobs {

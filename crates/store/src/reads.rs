@@ -156,10 +156,15 @@ impl Store {
     /// When the database fails.
     pub async fn history(&self, id: ActionId) -> Result<Vec<Transition>> {
         self.read(move |db| {
-            let mut statement =
-                db.prepare_cached("SELECT transition FROM journal WHERE action = ?1 ORDER BY seq")?;
+            let mut statement = db.prepare_cached(
+                "SELECT transitions FROM journal WHERE action = ?1 ORDER BY version",
+            )?;
             let rows = statement.query_map([id.to_string()], |row| row.get::<_, String>(0))?;
-            rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
+            let mut history = Vec::new();
+            for row in rows {
+                history.extend(serde_json::from_str::<Vec<Transition>>(&row?)?);
+            }
+            Ok(history)
         })
         .await
     }
@@ -233,18 +238,25 @@ impl Store {
     ) -> Result<Vec<(ActionId, Transition)>> {
         self.read(move |db| {
             let mut statement = db.prepare_cached(
-                "SELECT j.action, j.transition FROM actions a JOIN journal j ON j.action = a.id
-                 WHERE a.incident = ?1 ORDER BY j.seq DESC LIMIT ?2",
+                "SELECT j.action, j.transitions FROM actions a JOIN journal j ON j.action = a.id
+                 WHERE a.incident = ?1 ORDER BY j.at DESC, j.action DESC, j.version DESC LIMIT ?2",
             )?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = statement.query_map(params![incident.to_string(), limit], |row| {
+            // A change has at least one row of the history.
+            let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![incident.to_string(), rows], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
             })?;
-            rows.map(|row| {
-                let (action, transition) = row?;
-                Ok((parse(&action)?, serde_json::from_str(&transition)?))
-            })
-            .collect()
+            let mut history = Vec::new();
+            for row in rows {
+                let (action, transitions) = row?;
+                let (action, transitions) = (
+                    parse(&action)?,
+                    serde_json::from_str::<Vec<Transition>>(&transitions)?,
+                );
+                history.extend(transitions.into_iter().rev().map(|t| (action, t)));
+            }
+            history.truncate(limit);
+            Ok(history)
         })
         .await
     }

@@ -67,13 +67,15 @@ CREATE TABLE joined (
   PRIMARY KEY (action, alert)
 ) WITHOUT ROWID;
 
--- The truth: every transition of an action, appended in the transaction that makes it.
+-- The truth: the transitions of each change of an action, as a JSON array, appended in the
+-- transaction that makes the change. Keyed by the version it led to: one tree, no index beside it.
 CREATE TABLE journal (
-  seq        INTEGER PRIMARY KEY,
-  action     TEXT NOT NULL,
-  transition TEXT NOT NULL
-);
-CREATE INDEX journal_by_action ON journal (action, seq);
+  action      TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  at          INTEGER NOT NULL,
+  transitions TEXT NOT NULL,
+  PRIMARY KEY (action, version)
+) WITHOUT ROWID;
 
 -- Work to come. A job that is held is due again when its lease ends, so a holder that died is
 -- noticed by the same query that finds due work.
