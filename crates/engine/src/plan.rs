@@ -152,7 +152,6 @@ pub(crate) fn decide(
         basis,
         file: FileFacts::default(),
         lists: &rules.guardrails.lists(target),
-        settings: &rules.guardrails.settings,
     })
 }
 

@@ -73,8 +73,6 @@ pub struct ListEntry {
 pub struct Guardrails {
     /// Action types Quell may do; all others are decided and recorded only.
     pub opted_in: BTreeMap<ActionType, OptIn>,
-    /// Numbers policy compares with.
-    pub settings: quell_policy::Settings,
     assets: Vec<AssetRule>,
     lists: HashMap<String, Strength>,
 }
@@ -84,7 +82,6 @@ impl Guardrails {
     #[must_use]
     pub fn new(
         opted_in: BTreeMap<ActionType, OptIn>,
-        settings: quell_policy::Settings,
         assets: Vec<AssetRule>,
         entries: &[ListEntry],
     ) -> Self {
@@ -97,7 +94,6 @@ impl Guardrails {
         }
         Self {
             opted_in,
-            settings,
             assets,
             lists,
         }
@@ -228,12 +224,7 @@ mod tests {
             ..AssetRule::default()
         };
         for pattern in ["d1", "DC-01", "dc-*", "*-01", "*c-0*"] {
-            let guardrails = Guardrails::new(
-                BTreeMap::new(),
-                quell_policy::Settings::default(),
-                vec![rule(pattern)],
-                &[],
-            );
+            let guardrails = Guardrails::new(BTreeMap::new(), vec![rule(pattern)], &[]);
             assert!(guardrails.asset(&host("Dc-01")).critical, "{pattern}");
             assert!(
                 !guardrails.asset(&host("x")).critical || pattern == "d1",
@@ -253,12 +244,7 @@ mod tests {
             [entry(Strength::Never), entry(Strength::Ask)],
             [entry(Strength::Ask), entry(Strength::Never)],
         ] {
-            let guardrails = Guardrails::new(
-                BTreeMap::new(),
-                quell_policy::Settings::default(),
-                Vec::new(),
-                &entries,
-            );
+            let guardrails = Guardrails::new(BTreeMap::new(), Vec::new(), &entries);
             assert_eq!(guardrails.lists(&host("ws-1")), [list::NEVER]);
         }
     }
@@ -270,7 +256,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
         };
         let opted = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
-        let guardrails = Guardrails::new(opted, quell_policy::Settings::default(), Vec::new(), &[]);
+        let guardrails = Guardrails::new(opted, Vec::new(), &[]);
         assert!(guardrails.opted_in(ActionType::ReleaseHost));
         assert!(!guardrails.opted_in(ActionType::BlockHash));
     }

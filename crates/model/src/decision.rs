@@ -38,7 +38,7 @@ impl Outcome {
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub struct Reason {
-    /// Id of the rule (`ask-server`), or of the check that stood in for one.
+    /// Id of the rule (`contain-host-server`), or of the check that stood in for one.
     pub rule: String,
     /// One sentence for people.
     pub text: String,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use quell_model::action::Basis;
 use quell_model::entity::{File, Host, Process};
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity, Severity};
-use quell_policy::{FileFacts, Policy, Question, Settings};
+use quell_policy::{FileFacts, Policy, Question};
 
 const WARM_UP: usize = 2_000;
 const ROUNDS: usize = 50_000;
@@ -65,9 +65,6 @@ fn main() {
         source: "crowdstrike".into(),
         detection: "Ransomware".into(),
     };
-    let settings = Settings {
-        contain_confidence: Some(95),
-    };
     let question = |action, target, asset, lists| Question {
         action,
         target,
@@ -78,7 +75,6 @@ fn main() {
             prevalence: Some(3),
         },
         lists,
-        settings: &settings,
     };
 
     time(

@@ -120,6 +120,42 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What somebody who wrote `given` may have meant: the nearest of the `known` names, or all of them.
+#[must_use]
+pub fn suggestion(given: &str, known: &[&str]) -> String {
+    let near = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1));
+    match near {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None if known.is_empty() => "nothing can stand here".to_owned(),
+        None => format!("known here: {}", listing(known)),
+    }
+}
+
+/// Names as a person reads them: `a`, `b`.
+#[must_use]
+pub fn listing(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// What the TOML reader says, at its place.
+pub(crate) fn toml_complaint(
+    source: &Source<'_>,
+    field: &str,
+    error: &toml::de::Error,
+) -> Diagnostics {
+    let start = error.span().unwrap_or_default().start;
+    let message = match field {
+        "" | "." => error.message().to_owned(),
+        field => format!("`{field}`: {}", error.message()),
+    };
+    Diagnostic::at(source, start, message).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -311,9 +311,6 @@ fn context(question: &Question<'_>) -> Option<Context> {
         question
             .confidence()
             .map(|confidence| ("confidence", long(confidence))),
-        question
-            .threshold()
-            .map(|threshold| ("contain_confidence", long(threshold))),
         Some(("source", text(&question.basis.source))),
         Some(("detection", text(&question.basis.detection))),
     ];

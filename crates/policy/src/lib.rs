@@ -10,14 +10,20 @@
 //! is proposed, whether the organization opted in, or what was done before; the engine does.
 
 mod diagnostics;
+mod examples;
 mod facts;
 mod file;
+mod folder;
+pub mod matrix;
 mod playbook;
 mod policy;
 mod question;
 mod rule;
 
-pub use diagnostics::{Diagnostic, Diagnostics, Source};
+pub use diagnostics::{Diagnostic, Diagnostics, Source, listing, suggestion};
+pub use examples::{Checked, Example};
+pub use folder::{Folder, Loaded};
+pub use matrix::Matrix;
 pub use playbook::{Notify, Plan, Playbook, Playbooks, Proposal, Skipped, Step, Unless};
 pub use policy::{Policy, RuleInfo};
-pub use question::{FileFacts, Question, Settings, list};
+pub use question::{FileFacts, Question, list};

@@ -2,7 +2,6 @@
 //! decides; what it proposes may still be refused, or turn out to be something only a person can do.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use quell_model::entity::ProcessRole;
 use quell_model::text::present;
@@ -11,7 +10,7 @@ use quell_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostics::{Diagnostic, Diagnostics, Source};
+use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
 
 /// The playbooks that ship with Quell.
 const SHIPPED: &[Source<'static>] = &[Source {
@@ -117,9 +116,9 @@ impl Playbook {
     pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
         let source = Source { name, text };
         let deserializer =
-            toml::Deserializer::parse(text).map_err(|error| complaint(&source, "", &error))?;
+            toml::Deserializer::parse(text).map_err(|error| toml_complaint(&source, "", &error))?;
         let playbook: Self = serde_path_to_error::deserialize(deserializer)
-            .map_err(|error| complaint(&source, &error.path().to_string(), error.inner()))?;
+            .map_err(|error| toml_complaint(&source, &error.path().to_string(), error.inner()))?;
         playbook.check(&source)?;
         Ok(playbook)
     }
@@ -411,13 +410,4 @@ fn gap(action: ActionType, target: &Entity) -> Option<Reason> {
 /// Whether a file action needs the file on its host, rather than its hash.
 const fn on_host(action: ActionType) -> bool {
     matches!(action, ActionType::QuarantineFile | ActionType::RestoreFile)
-}
-
-fn complaint(source: &Source<'_>, field: &str, error: &toml::de::Error) -> Diagnostics {
-    let Range { start, .. } = error.span().unwrap_or_default();
-    let message = match field {
-        "" | "." => error.message().to_owned(),
-        field => format!("`{field}`: {}", error.message()),
-    };
-    Diagnostic::at(source, start, message).into()
 }

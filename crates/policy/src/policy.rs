@@ -12,6 +12,7 @@ use quell_model::{ActionType, Decision, Outcome, Reason};
 
 use crate::diagnostics::{Diagnostics, Source};
 use crate::facts::{Mode, Vocabulary};
+use crate::matrix::{COMPILED, Matrix};
 use crate::question::Question;
 use crate::rule::Rule;
 
@@ -21,7 +22,7 @@ mod slice;
 
 use slice::Slices;
 
-/// The rules that ship with Quell.
+/// The hand-written rules that ship with Quell.
 const DEFAULT: Source<'static> = Source {
     name: "policies/default.cedar",
     text: include_str!("../../../policies/default.cedar"),
@@ -74,10 +75,31 @@ impl Policy {
     /// # Errors
     /// When the shipped rules do not load, which a test excludes.
     pub fn builtin() -> Result<Self, Diagnostics> {
-        Self::load(&[DEFAULT])
+        Self::load(&Self::builtin_sources())
     }
 
-    /// The text of the rules that ship with Quell, to start one's own from or to load beside them.
+    /// The texts of the rules that ship with Quell: what the shipped matrix means, and the hand-written
+    /// ones beside it.
+    #[must_use]
+    pub fn builtin_sources() -> [Source<'static>; 2] {
+        [Matrix::builtin_rules(), DEFAULT]
+    }
+
+    /// The rules a matrix means, with hand-written ones beside them.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn with(matrix: &Matrix, rules: &[Source<'_>]) -> Result<Self, Diagnostics> {
+        let text = matrix.rules();
+        let mut sources = vec![Source {
+            name: COMPILED,
+            text: &text,
+        }];
+        sources.extend_from_slice(rules);
+        Self::load(&sources)
+    }
+
+    /// The text of the hand-written rules that ship with Quell, to load beside an organization's own.
     #[must_use]
     pub const fn builtin_source() -> Source<'static> {
         DEFAULT
@@ -224,13 +246,14 @@ mod tests {
     use quell_model::{AssetClass, AssetFacts, Entity, Severity};
 
     use super::*;
-    use crate::question::{FileFacts, Settings};
+    use crate::question::FileFacts;
 
     #[test]
     fn slicing_changes_no_answer() {
         let policy = Policy::builtin().unwrap();
         let schema = Schema::from_cedarschema_str(SCHEMA.text).unwrap().0;
-        let whole = PolicySet::from_str(DEFAULT.text).unwrap();
+        let text: String = Policy::builtin_sources().map(|source| source.text).concat();
+        let whole = PolicySet::from_str(&text).unwrap();
         let path = || Some(r"C:\Windows\System32\lsass.exe".to_owned());
         let targets: [Entity; 3] = [
             Host::default().into(),
@@ -245,9 +268,6 @@ mod tests {
             }
             .into(),
         ];
-        let settings = Settings {
-            contain_confidence: Some(95),
-        };
         let mut answers = 0;
         for action in ActionType::ALL {
             for target in targets
@@ -277,7 +297,6 @@ mod tests {
                             prevalence: Some(500),
                         },
                         lists,
-                        settings: &settings,
                     };
                     let facts = policy.words.put(&question).unwrap();
                     for mode in Mode::ALL {

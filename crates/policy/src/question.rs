@@ -14,16 +14,6 @@ pub mod list {
     pub const ASK: &str = "ask";
 }
 
-/// What an organization turned on. The default turns on nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Confidence, 1 to 100, from which servers and critical assets are contained without a person.
-    /// Without it they always ask; domain controllers always ask.
-    #[schemars(range(min = 1, max = 100))]
-    pub contain_confidence: Option<u8>,
-}
-
 /// What is known of a file beyond the alert, usually from the vendor. Missing means nobody said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -53,8 +43,6 @@ pub struct Question<'a> {
     /// Names of the lists the target is on ([`list::NEVER`], [`list::ASK`], the organization's own),
     /// looked up by the caller immediately before asking.
     pub lists: &'a [&'a str],
-    /// What the organization turned on.
-    pub settings: &'a Settings,
 }
 
 impl Question<'_> {
@@ -63,13 +51,6 @@ impl Question<'_> {
         self.basis
             .confidence
             .filter(|confidence| *confidence <= 100)
-    }
-
-    /// The threshold, when it is turned on. Zero would contain everything; nobody means that.
-    pub(crate) fn threshold(&self) -> Option<u8> {
-        self.settings
-            .contain_confidence
-            .filter(|threshold| *threshold > 0)
     }
 
     /// The class of the machine. Where the facts and the host itself disagree, the more protected

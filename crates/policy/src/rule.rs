@@ -34,7 +34,6 @@ enum Piece {
 enum Detail {
     Severity,
     Confidence,
-    Threshold,
     Class,
     Prevalence,
     Target,
@@ -43,7 +42,6 @@ enum Detail {
 const DETAILS: &[(&str, Detail)] = &[
     ("severity", Detail::Severity),
     ("confidence", Detail::Confidence),
-    ("threshold", Detail::Threshold),
     ("class", Detail::Class),
     ("prevalence", Detail::Prevalence),
     ("target", Detail::Target),
@@ -112,7 +110,6 @@ impl Piece {
             Self::Detail(Detail::Confidence) => {
                 number(question.confidence().map(u32::from), "not given")
             }
-            Self::Detail(Detail::Threshold) => number(question.threshold().map(u32::from), "off"),
             Self::Detail(Detail::Class) => question.class().words().into(),
             Self::Detail(Detail::Prevalence) => {
                 number(question.file.prevalence, "an unknown number of")
@@ -141,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_template_is_the_text_it_came_from() {
-        let text = "{target} {severity}, {confidence} of {threshold}; {class} {prevalence}.";
+        let text = "{target} {severity}, {confidence}; {class} {prevalence}.";
         assert_eq!(Sentence::parse(text).unwrap().template(), text);
     }
 }

@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Result;
 use crate::output::{self, Format};
-use crate::{client, config, demo, plan, range, reference, serve};
+use crate::{client, config, demo, plan, policy, range, reference, serve};
 
 /// Automated security remediation: decides by your policy, acts through your security tools,
 /// proves that it happened, and can take it back.
@@ -53,6 +53,12 @@ Run it:
   config schema      Print the configuration's JSON schema, for editors
   serve              Run the server
 
+Decide what it may do (a folder of texts, under version control):
+  policy init        Make a policy folder to start from
+  policy check       Say what is wrong with it, with file, line and column
+  policy show        Print who decides about what, and the rules behind it
+  policy test        Run its examples
+
 Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):
   actions            List actions: what was decided, and where each stands
   show               Everything about one action: why, what happened when, who said yes
@@ -81,6 +87,11 @@ enum Command {
         command: config::Command,
     },
     Serve(serve::Arguments),
+    /// What Quell may do.
+    Policy {
+        #[command(subcommand)]
+        command: policy::Command,
+    },
     Actions(client::actions::Arguments),
     Show(client::show::Arguments),
     Approve(client::answer::Arguments),
@@ -144,6 +155,7 @@ impl Cli {
             Command::Range(arguments) => range::run(&arguments, format),
             Command::Config { command } => config::run(&command, format),
             Command::Serve(arguments) => serve::run(&arguments),
+            Command::Policy { command } => policy::run(&command, format),
             Command::Actions(arguments) => client::actions::run(&arguments, format),
             Command::Show(arguments) => client::show::run(&arguments, format),
             Command::Approve(arguments) => client::answer::run(&arguments, true, format),

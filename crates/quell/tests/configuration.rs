@@ -127,11 +127,6 @@ fn a_value_of_the_wrong_type_says_what_was_expected() {
             "6:42 `yesterday` is not a time (write for example 2026-05-01T09:00:00Z)",
         ),
         (
-            "[organization]",
-            "[policy]\ncontain_confidence = 101\n[organization]",
-            "5:22 `contain_confidence` must be from 1 to 100",
-        ),
-        (
             "id = \"northwind\"",
             "id = \"northwind\"\nincident_window = 24",
             "6:19 expected a text in quotes, found a whole number",

@@ -35,7 +35,7 @@ fn a_person_approves_with_the_command_that_is_printed() {
     assert!(
         before
             .out
-            .contains("Containing a critical asset needs a person"),
+            .contains("On a critical asset, “contain host” needs a person"),
         "{}",
         before.out
     );

@@ -82,7 +82,7 @@ fn the_answer_has_the_documented_shape() {
         actions[2]["target"]["id"],
         "5d1c7a90b2e84f6391d0c7b8a6f5e4d3"
     );
-    assert_eq!(actions[2]["reasons"][0]["rule"], "ask-server");
+    assert_eq!(actions[2]["reasons"][0]["rule"], "contain-host-server");
 }
 
 #[test]
@@ -129,6 +129,10 @@ fn an_alert_without_a_playbook_says_so() {
 #[test]
 fn a_configuration_decides_instead_of_what_ships() {
     let folder = program::Folder::new("plan-config");
+    folder.file(
+        "policy/policy.toml",
+        "[actions.contain_host]\nserver = { ask_below_confidence = 90 }",
+    );
     let config = folder.file(
         "quell.toml",
         r#"
@@ -136,7 +140,7 @@ fn a_configuration_decides_instead_of_what_ships() {
         id = "northwind"
         opt_in.kill_process = { by = "ana", at = 2026-05-04T09:00:00Z }
         [policy]
-        contain_confidence = 90
+        directory = "policy"
         [[lists]]
         value = "credgrab.exe"
         strength = "never"

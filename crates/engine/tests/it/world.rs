@@ -11,7 +11,7 @@ use quell_connector::Connected;
 use quell_connector::clock::SimClock;
 use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
 use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
-use quell_policy::{Playbooks, Policy};
+use quell_policy::{Matrix, Playbooks, Policy, Source};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
 
@@ -183,11 +183,19 @@ fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>) -> Rules {
         )
     };
     let opted_in: BTreeMap<_, _> = opted_in.iter().map(opt_in).collect();
-    let settings = quell_policy::Settings { contain_confidence };
+    let lifted = contain_confidence.map_or(String::new(), |from| {
+        let cell = format!("{{ ask_below_confidence = {from} }}");
+        format!("[actions.contain_host]\nserver = {cell}\ncritical = {cell}")
+    });
+    let source = Source {
+        name: "policy.toml",
+        text: &lifted,
+    };
+    let matrix = Matrix::load(&source).unwrap();
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::builtin().unwrap(),
-        guardrails: Guardrails::new(opted_in, settings, Vec::new(), &[]),
+        policy: Policy::with(&matrix, &[Policy::builtin_source()]).unwrap(),
+        guardrails: Guardrails::new(opted_in, Vec::new(), &[]),
     }
 }
 

@@ -8,7 +8,7 @@ use quell_model::entity::{
 use quell_model::{AssetFacts, Severity};
 
 use super::*;
-use crate::question::{FileFacts, Settings};
+use crate::question::FileFacts;
 
 fn schema() -> Schema {
     let text = include_str!("../../../../policies/quell.cedarschema");
@@ -135,9 +135,6 @@ fn the_facts_of_every_action_conform_to_the_schema() {
                     source: "crowdstrike".into(),
                     detection: "x".into(),
                 };
-                let settings = Settings {
-                    contain_confidence: known.then_some(95),
-                };
                 let question = Question {
                     action: *action,
                     target,
@@ -148,7 +145,6 @@ fn the_facts_of_every_action_conform_to_the_schema() {
                         prevalence: known.then_some(7),
                     },
                     lists: if known { &["never", "vip"] } else { &[] },
-                    settings: &settings,
                 };
                 let facts = words.put(&question).unwrap();
                 let entities = facts.entities.iter().cloned();

@@ -12,6 +12,7 @@ use super::slice::{self, Slices};
 use super::{Policy, RESERVED, RuleInfo, SCHEMA, bounds};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::facts::Vocabulary;
+use crate::matrix::COMPILED;
 use crate::rule::{Rule, Sentence};
 
 /// A rule on its way in.
@@ -202,13 +203,14 @@ fn build(
                 Diagnostics::from(Diagnostic::at(draft.source, draft.offset, message))
             })?;
         if let Some(rule) = rules.get(draft.policy.id()) {
+            let (file, line) = place(draft);
             listing.push(RuleInfo {
                 id: rule.id.clone(),
                 reason: rule.sentence.template(),
                 forbids: draft.policy.effect() == Effect::Forbid,
                 actions,
-                file: draft.source.name.to_owned(),
-                line: Diagnostic::at(draft.source, draft.offset, "").line,
+                file,
+                line,
             });
         }
     }
@@ -219,6 +221,19 @@ fn build(
         slices,
         rules,
         listing,
+    })
+}
+
+/// Where people find a rule: one that was made from the matrix, at its cell.
+fn place(draft: &Draft<'_>) -> (String, usize) {
+    let made = (draft.source.name == COMPILED).then(|| draft.policy.annotation("origin"));
+    let origin = made.flatten().and_then(|origin| {
+        let (file, line) = origin.rsplit_once(':')?;
+        Some((file.to_owned(), line.parse().ok()?))
+    });
+    origin.unwrap_or_else(|| {
+        let line = Diagnostic::at(draft.source, draft.offset, "").line;
+        (draft.source.name.to_owned(), line)
     })
 }
 

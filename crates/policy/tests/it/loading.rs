@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quell_model::{ActionType, Outcome};
 use quell_policy::{Policy, Source};
 
-use crate::support::{Case, builtin, rule_ids};
+use crate::support::{Case, builtin, rule_ids, with_rule};
 
 const NAME: &str = "policy/own.cedar";
 
@@ -143,12 +143,12 @@ fn every_rule_has_a_name_of_its_own_and_a_sentence() {
 fn a_name_taken_in_another_file_is_taken() {
     let own = Source {
         name: NAME,
-        text: "@id(\"kill-process\") @reason(\"A.\")\npermit (principal, action, resource);",
+        text: "@id(\"ask-vital-process\") @reason(\"A.\")\npermit (principal, action, resource);",
     };
-    let wrong = Policy::load(&[Policy::builtin_source(), own]).unwrap_err();
+    let wrong = with_rule(own).unwrap_err();
     let text = wrong.to_string();
     assert!(
-        text.starts_with("policy/own.cedar:1:1: the @id `kill-process` is used twice"),
+        text.starts_with("policy/own.cedar:1:1: the @id `ask-vital-process` is used twice"),
         "{text}"
     );
     assert!(text.contains("policies/default.cedar:"), "{text}");
@@ -177,7 +177,7 @@ fn everything_that_is_wrong_is_said_at_once_in_order() {
 
 #[test]
 fn every_action_type_has_a_shipped_rule_that_names_it() {
-    let text = Policy::builtin_source().text;
+    let text = Policy::builtin_sources().map(|source| source.text).concat();
     for action in ActionType::ALL {
         assert!(
             text.contains(&format!("Action::\"{action}\"")),
@@ -235,7 +235,7 @@ fn a_rule_that_fails_never_lets_anything_run_by_itself() {
             name: NAME,
             text: &text,
         };
-        let policy = Policy::load(&[Policy::builtin_source(), own]).unwrap();
+        let policy = with_rule(own).unwrap();
         let decision = Case::new(ActionType::KillProcess).decide(&policy);
         assert_eq!(
             (decision.outcome, rule_ids(&decision)),
@@ -271,7 +271,7 @@ fn a_rule_can_name_one_target_by_the_vendor_s_id() {
     let text = "@id(\"one\") @reason(\"Not this one.\")\n\
                 forbid (principal, action, resource == Host::\"h1\");";
     let own = Source { name: NAME, text };
-    let policy = Policy::load(&[Policy::builtin_source(), own]).unwrap();
+    let policy = with_rule(own).unwrap();
     let decision = Case::new(ActionType::ContainHost).decide(&policy);
     assert_eq!(
         (decision.outcome, rule_ids(&decision)),

@@ -1,7 +1,10 @@
 //! What the crate promises to the others, checked from outside.
 
 #[cfg(test)]
+mod folder;
+#[cfg(test)]
 mod loading;
+mod matrix;
 #[cfg(test)]
 mod playbooks;
 #[cfg(test)]

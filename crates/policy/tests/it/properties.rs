@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use quell_model::action::Basis;
 use quell_model::entity::{Account, File, Host, Process};
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity, Outcome, Severity};
-use quell_policy::{FileFacts, Policy, Settings, Source};
+use quell_policy::{FileFacts, Policy, Source};
 
 use crate::support::{Case, builtin, shipped_rules, target};
 
@@ -120,15 +120,14 @@ fn case() -> impl Strategy<Value = Case> {
     );
     let action = proptest::sample::select(ActionType::ALL.to_vec());
     let target = (action, vec(option::of(text()), 4), option::of(any::<u32>()));
-    (target, asset, basis, file, lists, option::of(any::<u8>())).prop_map(
-        |((action, texts, pid), asset, basis, file, lists, contain_confidence)| Case {
+    (target, asset, basis, file, lists).prop_map(
+        |((action, texts, pid), asset, basis, file, lists)| Case {
             action,
             target: entity(action, texts, pid),
             asset,
             basis,
             file,
             lists,
-            settings: Settings { contain_confidence },
         },
     )
 }
@@ -173,7 +172,7 @@ proptest! {
             |case| case.asset.labels.extend(["red-team".to_owned()]),
             |case| case.file.os_signed = Some(true),
             |case| case.file.prevalence = Some(u32::MAX),
-            |case| case.settings.contain_confidence = None,
+            |case| case.asset.labels.extend(["vip".to_owned()]),
         ];
         for change in stricter {
             let changed = case.clone().with(change);

@@ -5,8 +5,9 @@ use quell_model::entity::{File, Host, Process};
 use quell_model::{ActionType, AssetClass, AssetFacts, Outcome, Severity};
 
 use quell_policy::{Policy, Source};
+use std::sync::LazyLock;
 
-use crate::support::{Case, builtin, rule_ids, shipped_rules};
+use crate::support::{Case, builtin, rule_ids, shipped_rules, with_matrix};
 
 use ActionType::{BlockHash, ContainHost, KillProcess};
 use AssetClass::{DomainController, Mobile, Server, Unknown, Workstation};
@@ -28,10 +29,20 @@ fn host(class: AssetClass) -> Case {
     Case::new(ContainHost).with(|case| case.asset.class = class)
 }
 
-fn sure(mut case: Case, confidence: Option<u8>, threshold: Option<u8>) -> Case {
+fn sure(mut case: Case, confidence: Option<u8>) -> Case {
     case.basis.confidence = confidence;
-    case.settings.contain_confidence = threshold;
     case
+}
+
+/// The shipped rules where servers and critical assets are contained from confidence 95 on.
+fn confident() -> &'static Policy {
+    static CONFIDENT: LazyLock<Policy> = LazyLock::new(|| {
+        with_matrix(
+            "[actions.contain_host]\nserver = { ask_below_confidence = 95 }\n\
+             critical = { ask_below_confidence = 95 }",
+        )
+    });
+    &CONFIDENT
 }
 
 fn labelled(mut case: Case, label: &str) -> Case {
@@ -46,24 +57,32 @@ fn critical(mut case: Case) -> Case {
 
 #[test]
 fn containment_follows_class_criticality_and_labels() {
-    check(host(Workstation), Auto, &["contain-workstation"]);
-    check(host(Server), Ask, &["ask-server"]);
-    check(host(DomainController), Ask, &["ask-domain-controller"]);
-    check(host(Mobile), Ask, &["ask-mobile"]);
-    check(host(Unknown), Ask, &["ask-unknown-class"]);
+    check(host(Workstation), Auto, &["contain-host-workstation"]);
+    check(host(Server), Ask, &["contain-host-server"]);
+    check(
+        host(DomainController),
+        Ask,
+        &["contain-host-domain-controller"],
+    );
+    check(host(Mobile), Ask, &["contain-host-mobile"]);
+    check(host(Unknown), Ask, &["contain-host-unknown"]);
 
-    check(critical(host(Workstation)), Ask, &["ask-critical"]);
-    check(critical(host(Server)), Ask, &["ask-critical", "ask-server"]);
+    check(critical(host(Workstation)), Ask, &["contain-host-critical"]);
+    check(
+        critical(host(Server)),
+        Ask,
+        &["contain-host-critical", "contain-host-server"],
+    );
 
     check(
         labelled(host(Server), "non-essential"),
         Auto,
-        &["contain-non-essential-server"],
+        &["contain-host-non-essential-server"],
     );
     check(
         critical(labelled(host(Server), "non-essential")),
         Ask,
-        &["ask-critical"],
+        &["contain-host-critical"],
     );
     for class in [DomainController, Mobile, Unknown] {
         let decision = labelled(host(class), "non-essential").decide(builtin());
@@ -78,36 +97,19 @@ fn a_threshold_that_is_turned_on_and_reached_contains_servers_and_critical_asset
         critical(host(Server)),
         critical(host(Workstation)),
     ] {
-        let (at, above, below) = (Some(95), Some(100), Some(94));
-        check(
-            sure(case.clone(), at, Some(95)),
-            Auto,
-            &["contain-confident"],
-        );
-        check(
-            sure(case.clone(), above, Some(95)),
-            Auto,
-            &["contain-confident"],
-        );
-        for (confidence, threshold) in [
-            (below, Some(95)),
-            (at, None),
-            (None, Some(95)),
-            (None, None),
-            (None, Some(0)),
-            (at, Some(0)),
-            (Some(200), Some(95)),
-        ] {
-            let decision = sure(case.clone(), confidence, threshold).decide(builtin());
-            assert_eq!(
-                decision.outcome, Ask,
-                "confidence {confidence:?}, threshold {threshold:?}"
-            );
+        for confidence in [Some(95), Some(100)] {
+            let case = sure(case.clone(), confidence);
+            assert_eq!(case.decide(confident()).outcome, Auto, "{case:#?}");
+            assert_eq!(case.decide(builtin()).outcome, Ask, "{case:#?}");
+        }
+        for confidence in [Some(94), None, Some(200)] {
+            let case = sure(case.clone(), confidence);
+            assert_eq!(case.decide(confident()).outcome, Ask, "{case:#?}");
         }
     }
     for class in [DomainController, Mobile, Unknown] {
         for case in [host(class), critical(host(class))] {
-            let decision = sure(case, Some(100), Some(50)).decide(builtin());
+            let decision = sure(case, Some(100)).decide(confident());
             assert_eq!(
                 decision.outcome, Ask,
                 "{class:?} asks whatever the confidence"
@@ -118,7 +120,6 @@ fn a_threshold_that_is_turned_on_and_reached_contains_servers_and_critical_asset
 
 #[test]
 fn the_whole_table_of_containment_is_what_the_product_says() {
-    let policy = builtin();
     for class in CLASSES {
         for is_critical in [false, true] {
             for label in [
@@ -128,14 +129,15 @@ fn the_whole_table_of_containment_is_what_the_product_says() {
                 Some("break-glass"),
             ] {
                 for confidence in [None, Some(94), Some(95)] {
-                    for threshold in [None, Some(95)] {
+                    for threshold in [false, true] {
+                        let policy = if threshold { confident() } else { builtin() };
                         for severity in [Informational, Low, Medium, High, Critical] {
-                            let mut case = sure(host(class), confidence, threshold);
+                            let mut case = sure(host(class), confidence);
                             case.asset.critical = is_critical;
                             case.asset.labels.extend(label.map(str::to_owned));
                             case.basis.severity = severity;
 
-                            let reached = threshold.is_some() && confidence == Some(95);
+                            let reached = threshold && confidence == Some(95);
                             let free = match class {
                                 Workstation => !is_critical,
                                 Server => label == Some("non-essential") && !is_critical,
@@ -173,14 +175,14 @@ fn a_process_is_killed_and_a_hash_banned_on_servers_and_workstations_alike() {
                         case.basis.severity = severity;
                     })
                 };
-                check(case(KillProcess), Auto, &["kill-process"]);
-                check(case(BlockHash), Auto, &["ban-hash"]);
+                check(case(KillProcess), Auto, &["kill-process-any"]);
+                check(case(BlockHash), Auto, &["block-hash-any"]);
             }
         }
     }
     let on_dc = |action| Case::new(action).with(|case| case.asset.class = DomainController);
-    check(on_dc(KillProcess), Ask, &["ask-domain-controller"]);
-    check(on_dc(BlockHash), Auto, &["ban-hash"]);
+    check(on_dc(KillProcess), Ask, &["kill-process-domain-controller"]);
+    check(on_dc(BlockHash), Auto, &["block-hash-any"]);
 }
 
 #[test]
@@ -241,7 +243,7 @@ fn a_file_that_good_work_depends_on_is_banned_only_after_a_yes() {
     check(
         file(|f| f.name = Some("evil.exe".into())),
         Auto,
-        &["ban-hash"],
+        &["block-hash-any"],
     );
 
     let known = |os_signed, prevalence| {
@@ -251,7 +253,7 @@ fn a_file_that_good_work_depends_on_is_banned_only_after_a_yes() {
         })
     };
     check(known(Some(true), None), Ask, &["ask-ban-os-signed"]);
-    check(known(Some(false), Some(99)), Auto, &["ban-hash"]);
+    check(known(Some(false), Some(99)), Auto, &["block-hash-any"]);
     check(known(None, Some(100)), Ask, &["ask-ban-common"]);
     check(known(None, Some(u32::MAX)), Ask, &["ask-ban-common"]);
 }
@@ -273,9 +275,13 @@ fn a_process_the_machine_cannot_do_without_is_killed_only_after_a_yes() {
     check(
         process(r"C:\Windows\System32\rundll32.exe"),
         Auto,
-        &["kill-process"],
+        &["kill-process-any"],
     );
-    check(process(r"C:\Users\ana\lsass.exe"), Auto, &["kill-process"]);
+    check(
+        process(r"C:\Users\ana\lsass.exe"),
+        Auto,
+        &["kill-process-any"],
+    );
 }
 
 #[test]
@@ -294,7 +300,7 @@ fn lists_and_labels_hold_for_every_action_against_an_attack() {
         check(
             labelled(Case::new(action), "break-glass"),
             Never,
-            &["break-glass"],
+            &["every-action-break-glass"],
         );
         for case in [on("ask"), labelled(Case::new(action), "red-team")] {
             assert_eq!(case.decide(builtin()).outcome, Ask, "{case:#?}");
@@ -329,7 +335,7 @@ fn nothing_outside_the_scenario_runs_by_itself() {
     check(
         Case::new(ActionType::DeleteAccessKey),
         Ask,
-        &["ask-key-deletion"],
+        &["ask-key-deletion", "delete-access-key-any"],
     );
 }
 
@@ -346,14 +352,18 @@ fn a_document_cannot_talk_a_domain_controller_down_or_be_outdone_by_missing_fact
     check(
         claims(DomainController, Workstation),
         Ask,
-        &["ask-domain-controller"],
+        &["contain-host-domain-controller"],
     );
     check(
         claims(Workstation, DomainController),
         Ask,
-        &["ask-domain-controller"],
+        &["contain-host-domain-controller"],
     );
-    check(claims(Workstation, Unknown), Auto, &["contain-workstation"]);
+    check(
+        claims(Workstation, Unknown),
+        Auto,
+        &["contain-host-workstation"],
+    );
 }
 
 fn host_case(known: AssetClass, target: Host) -> Case {
@@ -373,7 +383,7 @@ fn an_action_on_the_wrong_kind_of_target_is_never() {
 
 #[test]
 fn every_reason_is_one_sentence_with_its_details_filled_in() {
-    let asked = sure(critical(host(Server)), Some(80), Some(95)).decide(builtin());
+    let asked = sure(critical(host(Server)), Some(80)).decide(confident());
     let texts: Vec<_> = asked
         .reasons
         .iter()
@@ -382,14 +392,19 @@ fn every_reason_is_one_sentence_with_its_details_filled_in() {
     assert_eq!(
         texts,
         [
-            "Containing a critical asset needs a person (confidence 80, threshold 95).",
-            "Containing a server needs a person (confidence 80, threshold 95).",
+            "On a critical asset, “contain host” needs a person below confidence 95 (it is 80).",
+            "On a server, “contain host” needs a person below confidence 95 (it is 80).",
         ]
     );
-    let unset = host(Server).decide(builtin());
+    let unset = host(Server).decide(confident());
     assert_eq!(
         unset.reasons[0].text,
-        "Containing a server needs a person (confidence not given, threshold off)."
+        "On a server, “contain host” needs a person below confidence 95 (it is not given)."
+    );
+    let alone = host(Workstation).decide(builtin());
+    assert_eq!(
+        alone.reasons[0].text,
+        "On a workstation, “contain host” runs by itself at high severity."
     );
 }
 
@@ -402,7 +417,7 @@ fn every_shipped_rule_makes_a_difference() {
     for class in CLASSES {
         cases.extend([host(class), critical(host(class))]);
         cases.push(labelled(host(class), "non-essential"));
-        cases.push(sure(host(class), Some(99), Some(95)));
+        cases.push(sure(host(class), Some(99)));
     }
     let file = |name: Option<&str>, path: Option<&str>| {
         let (name, path) = (name.map(str::to_owned), path.map(str::to_owned));
@@ -426,6 +441,8 @@ fn every_shipped_rule_makes_a_difference() {
         Case::new(KillProcess).with(|case| case.lists.push("ask".into())),
         labelled(Case::new(KillProcess), "break-glass"),
         labelled(Case::new(KillProcess), "red-team"),
+        labelled(Case::new(ContainHost), "vip"),
+        Case::new(KillProcess).with(|case| case.asset.class = DomainController),
         file(None, None),
         file(Some("powershell.exe"), None),
         file(None, Some(r"C:\Windows\System32\evil.exe")),

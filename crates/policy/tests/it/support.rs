@@ -8,7 +8,7 @@ use quell_model::entity::{
     NetworkIndicator, Process, Sender,
 };
 use quell_model::{ActionType, AssetClass, AssetFacts, Decision, Entity, EntityType, Severity};
-use quell_policy::{FileFacts, Policy, Question, Settings};
+use quell_policy::{Diagnostics, FileFacts, Matrix, Policy, Question, Source};
 
 /// Everything a question refers to, owned.
 #[derive(Debug, Clone)]
@@ -19,7 +19,6 @@ pub(crate) struct Case {
     pub(crate) basis: Basis,
     pub(crate) file: FileFacts,
     pub(crate) lists: Vec<String>,
-    pub(crate) settings: Settings,
 }
 
 impl Case {
@@ -40,7 +39,6 @@ impl Case {
             },
             file: FileFacts::default(),
             lists: Vec::new(),
-            settings: Settings::default(),
         }
     }
 
@@ -58,7 +56,6 @@ impl Case {
             basis: &self.basis,
             file: self.file,
             lists: &lists,
-            settings: &self.settings,
         })
     }
 }
@@ -143,9 +140,24 @@ pub(crate) fn builtin() -> &'static Policy {
     &BUILTIN
 }
 
+/// The shipped rules, with changes to the shipped matrix.
+pub(crate) fn with_matrix(text: &str) -> Policy {
+    let source = Source {
+        name: "policy/policy.toml",
+        text,
+    };
+    let matrix = Matrix::load(&source).unwrap_or_else(|wrong| panic!("{wrong}"));
+    Policy::with(&matrix, &[Policy::builtin_source()]).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
+/// The shipped rules with one more.
+pub(crate) fn with_rule(own: Source<'_>) -> Result<Policy, Diagnostics> {
+    Policy::with(Matrix::builtin(), &[Policy::builtin_source(), own])
+}
+
 /// The texts of the shipped rules, one by one.
 pub(crate) fn shipped_rules() -> Vec<String> {
-    let text = Policy::builtin_source().text;
+    let text = Policy::builtin_sources().map(|source| source.text).concat();
     let rules: Vec<_> = text
         .split("@id(")
         .skip(1)

@@ -82,7 +82,7 @@ async fn directly(path: &Path, wanted: &[ConnectionId]) -> Result<CheckReply> {
         let ids: Vec<&str> = built.iter().map(|c| c.connected.id.as_str()).collect();
         return Err(
             Failure::bad_input(format!("there is no connection `{unknown}`"))
-                .hint(crate::config::suggestion(unknown.as_str(), &ids)),
+                .hint(quell_policy::suggestion(unknown.as_str(), &ids)),
         );
     }
     let mut connections = Vec::new();

@@ -1,7 +1,7 @@
 //! From a checked configuration to what the server runs on: rules, connections, credentials.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use quell_connector::settings::SecretRef;
@@ -9,7 +9,7 @@ use quell_connector::{Plumbing, SecretSource};
 use quell_connectors::catalog;
 use quell_engine::{Connection, Guardrails, Rules, Settings};
 use quell_model::{Clock, Secret};
-use quell_policy::{Diagnostic, Playbooks, Policy, Source};
+use quell_policy::{Diagnostic, Folder};
 use quell_server::{IntakeAuth, SettingsError, Token};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
@@ -17,7 +17,8 @@ use tracing_subscriber::EnvFilter;
 use super::Document;
 use super::check::about;
 use super::load::plainly;
-use crate::failure::{Failure, Result, why};
+use crate::failure::{Failure, Result};
+use crate::folder;
 use crate::secrets::References;
 
 impl Document {
@@ -49,22 +50,18 @@ impl Document {
     /// # Errors
     /// When a rule or playbook cannot be read or does not load.
     pub fn rules(&self) -> Result<Rules> {
-        let section = &self.config.policy;
-        let own = self.texts("policy.rules", &section.rules)?;
-        let mut sources: Vec<Source<'_>> = own.iter().map(Text::source).collect();
-        if section.shipped_rules || sources.is_empty() {
-            sources.push(Policy::builtin_source());
-        }
-        let playbooks = self.texts("policy.playbooks", &section.playbooks)?;
-        let playbooks: Vec<Source<'_>> = playbooks.iter().map(Text::source).collect();
+        let folder = match &self.config.policy.directory {
+            Some(directory) => folder::read(&self.folder.join(directory))
+                .map_err(|message| self.at("policy.directory", message))?,
+            None => Folder::default(),
+        };
+        let shown = self.config.policy.directory.as_deref().unwrap_or_default();
+        let loaded = folder.load(shown)?;
         Ok(Rules {
-            playbooks: Playbooks::load(&playbooks)?,
-            policy: Policy::load(&sources)?,
+            playbooks: loaded.playbooks,
+            policy: loaded.policy,
             guardrails: Guardrails::new(
                 self.config.organization.opt_in.clone(),
-                quell_policy::Settings {
-                    contain_confidence: section.contain_confidence,
-                },
                 self.config.assets.clone(),
                 &self.config.lists,
             ),
@@ -211,32 +208,9 @@ impl Document {
         }
     }
 
-    /// The files that `patterns` name, read.
-    fn texts(&self, key: &str, patterns: &[String]) -> Result<Vec<Text>> {
-        let mut texts = Vec::new();
-        let mut problems = Vec::new();
-        for (index, pattern) in patterns.iter().enumerate() {
-            let path = format!("{key}[{index}]");
-            match matching(&self.folder, pattern) {
-                Ok(files) => {
-                    for file in files {
-                        match std::fs::read_to_string(&file) {
-                            Ok(text) => texts.push(Text {
-                                name: file.display().to_string(),
-                                text,
-                            }),
-                            Err(error) => {
-                                let message =
-                                    format!("`{}` cannot be read: {}", file.display(), why(&error));
-                                problems.push(self.problem(&path, message));
-                            }
-                        }
-                    }
-                }
-                Err(message) => problems.push(self.problem(&path, message)),
-            }
-        }
-        self.unless(problems).map(|()| texts)
+    /// A failure about one value of the file.
+    fn at(&self, path: &str, message: impl Into<String>) -> Failure {
+        Failure::of_problems(&self.name, vec![self.problem(path, message)])
     }
 }
 
@@ -248,57 +222,6 @@ pub struct Parts {
     pub connections: Vec<Connection>,
     /// Credentials and limits of the HTTP server.
     pub server: quell_server::Settings,
-}
-
-struct Text {
-    name: String,
-    text: String,
-}
-
-impl Text {
-    fn source(&self) -> Source<'_> {
-        Source {
-            name: &self.name,
-            text: &self.text,
-        }
-    }
-}
-
-/// The files a pattern names, in order; at least one.
-fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
-    let path = folder.join(pattern);
-    let Some((before, after)) = path
-        .file_name()
-        .and_then(|name| name.to_str()?.split_once('*'))
-    else {
-        return Ok(vec![path]);
-    };
-    let parent = path.parent().unwrap_or(Path::new(""));
-    // An empty path is the present folder.
-    let listed = if parent.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        parent
-    };
-    let entries = std::fs::read_dir(listed).map_err(|error| {
-        format!(
-            "the folder `{}` cannot be read: {}",
-            listed.display(),
-            why(&error)
-        )
-    })?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name();
-            let middle = name.to_str()?.strip_prefix(before)?;
-            middle.ends_with(after).then(|| parent.join(&name))
-        })
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(format!("no file matches `{pattern}`"));
-    }
-    Ok(files)
 }
 
 fn words(error: SettingsError) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
-use quell_policy::Diagnostic;
+use quell_policy::{Diagnostic, listing, suggestion};
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -472,25 +472,6 @@ fn named(names: Option<&Value>, name: &str) -> bool {
         return true;
     };
     names.iter().any(|known| known == name)
-}
-
-/// The nearest of `known`, or all of them.
-pub(crate) fn suggestion(given: &str, known: &[&str]) -> String {
-    let near = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(given, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1));
-    match near {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None if known.is_empty() => "nothing can stand here".to_owned(),
-        None => format!("known here: {}", listing(known)),
-    }
-}
-
-fn listing(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
 }
 
 /// A name from the file, fit to be shown.

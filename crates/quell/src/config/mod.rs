@@ -28,7 +28,7 @@ use crate::failure::Result;
 use crate::output::{self, Format};
 
 pub use build::Parts;
-pub(crate) use check::{options, resolve, suggestion};
+pub(crate) use check::{options, resolve};
 pub use load::Document;
 pub use schema::schema;
 
@@ -264,31 +264,12 @@ fn opt_in(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// What may be done.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// Confidence, 1 to 100, from which servers and critical assets are contained without a person.
-    /// Without it they always ask; domain controllers always ask.
-    #[schemars(range(min = 1, max = 100))]
-    pub contain_confidence: Option<u8>,
-    /// Files with the organization's own rules; `*` in the file name stands for any text.
-    pub rules: Vec<String>,
-    /// Whether the rules that ship with Quell hold beside the organization's own. Without own rules
-    /// they always do.
-    pub shipped_rules: bool,
-    /// Files with the organization's own playbooks; one with a shipped name replaces it.
-    pub playbooks: Vec<String>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            contain_confidence: None,
-            rules: Vec::new(),
-            shipped_rules: true,
-            playbooks: Vec::new(),
-        }
-    }
+    /// Folder with the organization's own policy: the matrix in `policy.toml`, rules in `*.cedar`,
+    /// playbooks in `playbooks/`. Without it, what ships with Quell holds.
+    pub directory: Option<String>,
 }
 
 /// One account at one security product.

@@ -135,7 +135,7 @@ fn source(id: &str) -> Result<&'static Connector> {
             )),
         ),
         None => Err(Failure::bad_input(format!("there is no connector `{id}`"))
-            .hint(crate::config::suggestion(id, &sources))),
+            .hint(quell_policy::suggestion(id, &sources))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The page about the rules and playbooks that ship.
 
-use quell_policy::{Playbooks, Policy};
+use quell_policy::{Matrix, Playbooks, Policy};
 
 use super::markdown::{Page, table};
 use crate::failure::Result;
@@ -34,6 +34,9 @@ pub(super) fn page() -> Result<String> {
             rows,
         ));
     }
+    page.heading("Matrix");
+    page.text("The shipped `policy.toml`. Yours replaces the cells it names; `quell policy show` prints the result.");
+    page.code("toml", Matrix::builtin_source().text);
     page.heading("Rules");
     page.text("A forbid wins over a permit. What stands in braces is filled in for each decision.");
     let policy = Policy::builtin()?;
@@ -54,7 +57,8 @@ pub(super) fn page() -> Result<String> {
 
 const INTRODUCTION: &str = r#"
 A playbook says which actions make sense for a kind of alert; the rules say of each whether it runs
-by itself (`auto`), waits for a person (`ask`), or does not run (`never`). The two texts are
-`playbooks/` and `policies/default.cedar` in the source. Rules and playbooks of your own stand beside
-them: `rules` and `playbooks` under `[policy]` in the [configuration](configuration.md#policy).
+by itself (`auto`), waits for a person (`ask`), or does not run (`never`). Most rules come from a
+matrix, a table of actions and kinds of target; some are written by hand. A policy folder of your own
+(`quell policy init`, and `directory` under `[policy]` in the [configuration](configuration.md#policy))
+changes cells of the matrix and adds rules and playbooks.
 "#;

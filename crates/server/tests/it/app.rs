@@ -248,6 +248,6 @@ fn rules() -> Rules {
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::builtin().unwrap(),
-        guardrails: Guardrails::new(opted_in, quell_policy::Settings::default(), Vec::new(), &[]),
+        guardrails: Guardrails::new(opted_in, Vec::new(), &[]),
     }
 }

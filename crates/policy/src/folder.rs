@@ -1,0 +1,157 @@
+//! A policy folder: everything an organization decided about what Quell may do, as texts under version
+//! control. Owns which file means what; who reads the files is the caller's business.
+//!
+//! ```text
+//! policy/
+//!   policy.toml          the matrix: cells in place of the shipped ones
+//!   *.cedar              rules of one's own beside the shipped ones
+//!   playbooks/*.toml     playbooks of one's own; one of a shipped name replaces it
+//!   tests/*.toml         examples with the expected decision, for `quell policy test`
+//! ```
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostics::{Diagnostic, Diagnostics, Source};
+use crate::examples::Example;
+use crate::matrix::Matrix;
+use crate::playbook::Playbooks;
+use crate::policy::Policy;
+
+/// Most files of a folder.
+const FILES: usize = 200;
+
+/// The texts of a policy folder. Without any, what ships with Quell holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Folder {
+    /// Path in the folder, with `/`, to text.
+    pub files: BTreeMap<String, String>,
+}
+
+/// What a file of a policy folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Matrix,
+    Rules,
+    Playbook,
+    Examples,
+}
+
+/// A folder that has been read and checked.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Who decides about what.
+    pub matrix: Matrix,
+    /// The rules in force: the matrix's, the shipped ones and the organization's own.
+    pub policy: Policy,
+    /// Which actions make sense for which alert.
+    pub playbooks: Playbooks,
+    /// What policy is expected to say.
+    pub examples: Vec<Example>,
+}
+
+impl Folder {
+    /// Whether a file with this path is a part of a policy folder. Others (a README) are nobody's
+    /// business; a TOML or Cedar file in an unknown place is refused when the folder is loaded.
+    #[must_use]
+    pub fn takes(path: &str) -> bool {
+        part(path).is_some() || path.ends_with(".toml") || path.ends_with(".cedar")
+    }
+
+    /// Reads and checks all of it. `name` is what people call the folder; diagnostics put it in front
+    /// of the files' paths.
+    ///
+    /// # Errors
+    /// With everything that is wrong in any of the files.
+    pub fn load(&self, name: &str) -> Result<Loaded, Diagnostics> {
+        let texts: Vec<(String, &str, Option<Part>)> = self
+            .files
+            .iter()
+            .map(|(path, text)| (shown(name, path), text.as_str(), part(path)))
+            .collect();
+        let of = |wanted: Part| -> Vec<Source<'_>> {
+            texts
+                .iter()
+                .filter(|(_, _, part)| *part == Some(wanted))
+                .map(|(name, text, _)| Source { name, text })
+                .collect()
+        };
+        let mut wrong = self.misplaced(name);
+        let mut keep = |diagnostics: Diagnostics| wrong.extend(diagnostics.iter().cloned());
+        let matrix = match of(Part::Matrix).first() {
+            Some(source) => Matrix::load(source),
+            None => Ok(Matrix::builtin().clone()),
+        };
+        let matrix = matrix.map_err(&mut keep).ok();
+        let mut rules = vec![Policy::builtin_source()];
+        rules.extend(of(Part::Rules));
+        // Rules are checked even where the matrix cannot be read, so that one attempt shows everything.
+        let policy = Policy::with(matrix.as_ref().unwrap_or(Matrix::builtin()), &rules)
+            .map_err(&mut keep)
+            .ok();
+        let playbooks = Playbooks::load(&of(Part::Playbook)).map_err(&mut keep).ok();
+        let mut examples = Vec::new();
+        for source in of(Part::Examples) {
+            match Example::parse(&source) {
+                Ok(read) => examples.extend(read),
+                Err(diagnostics) => keep(diagnostics),
+            }
+        }
+        match (matrix, policy, playbooks) {
+            (Some(matrix), Some(policy), Some(playbooks)) if wrong.is_empty() => Ok(Loaded {
+                matrix,
+                policy,
+                playbooks,
+                examples,
+            }),
+            _ => Err(Diagnostics::new(wrong)),
+        }
+    }
+
+    fn misplaced(&self, name: &str) -> Vec<Diagnostic> {
+        let complain = |path: &str, message: &str| {
+            let name = shown(name, path);
+            let source = Source {
+                name: &name,
+                text: "",
+            };
+            Diagnostic::at(&source, 0, message)
+                .help("a policy folder has policy.toml, *.cedar, playbooks/*.toml and tests/*.toml")
+        };
+        let mut wrong: Vec<Diagnostic> = self
+            .files
+            .keys()
+            .filter(|path| part(path).is_none())
+            .map(|path| complain(path, "nothing reads a file of this name in this place"))
+            .collect();
+        if self.files.len() > FILES {
+            wrong.push(complain(
+                "",
+                &format!("the folder has more than {FILES} files"),
+            ));
+        }
+        wrong
+    }
+}
+
+fn part(path: &str) -> Option<Part> {
+    match path.rsplit_once('/') {
+        None if path == "policy.toml" => Some(Part::Matrix),
+        None if path.ends_with(".cedar") => Some(Part::Rules),
+        Some(("playbooks", file)) if file.ends_with(".toml") => Some(Part::Playbook),
+        Some(("tests", file)) if file.ends_with(".toml") => Some(Part::Examples),
+        _ => None,
+    }
+}
+
+/// The path as people know it.
+fn shown(folder: &str, path: &str) -> String {
+    let path = quell_model::text::line(path);
+    match folder.trim_end_matches('/') {
+        "" => path,
+        folder => format!("{folder}/{path}"),
+    }
+}

@@ -1,0 +1,249 @@
+//! From `policy.toml` to a matrix: names, values and contradictions are checked against the catalogue,
+//! each complaint at its line.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use quell_model::{ActionType, Severity};
+use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use toml::Spanned;
+
+use super::{Cell, Column, Matrix, Origin, SHIPPED, rows};
+use crate::diagnostics::{Diagnostic, Diagnostics, Source, suggestion, toml_complaint};
+
+type Row = BTreeMap<String, Spanned<Cell>>;
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Document {
+    severity: Thresholds,
+    every_action: Row,
+    actions: BTreeMap<String, Spanned<Row>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Thresholds {
+    act_from: Option<Spanned<Severity>>,
+    auto_from: Option<Spanned<Severity>>,
+}
+
+pub(super) fn shipped() -> Result<Matrix, Diagnostics> {
+    over(&Matrix::empty(), &SHIPPED)
+}
+
+pub(super) fn over(base: &Matrix, source: &Source<'_>) -> Result<Matrix, Diagnostics> {
+    let document = document(source)?;
+    let mut to = Reading {
+        matrix: base.clone(),
+        source,
+        wrong: Vec::new(),
+    };
+    to.severity(&document.severity);
+    for (name, cell) in &document.every_action {
+        to.every_action(name, cell);
+    }
+    for (name, row) in &document.actions {
+        to.row(name, row);
+    }
+    if to.wrong.is_empty() {
+        Ok(to.matrix)
+    } else {
+        Err(Diagnostics::new(to.wrong))
+    }
+}
+
+fn document(source: &Source<'_>) -> Result<Document, Diagnostics> {
+    let deserializer = toml::Deserializer::parse(source.text)
+        .map_err(|error| toml_complaint(source, "", &error))?;
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| toml_complaint(source, &error.path().to_string(), error.inner()))
+}
+
+struct Reading<'a> {
+    matrix: Matrix,
+    source: &'a Source<'a>,
+    wrong: Vec<Diagnostic>,
+}
+
+impl Reading<'_> {
+    fn severity(&mut self, thresholds: &Thresholds) {
+        let Thresholds {
+            act_from,
+            auto_from,
+        } = thresholds;
+        if let Some(from) = act_from {
+            self.matrix.act_from = *from.get_ref();
+        }
+        if let Some(from) = auto_from {
+            self.matrix.auto_from = *from.get_ref();
+        }
+        let Some(last) = [auto_from, act_from].into_iter().flatten().next() else {
+            return;
+        };
+        self.matrix.severity = self.origin(last.span().start);
+        if self.matrix.auto_from < self.matrix.act_from {
+            let message = format!(
+                "`severity.auto_from` is {}, below `severity.act_from` ({}), where nothing is done",
+                self.matrix.auto_from.as_str(),
+                self.matrix.act_from.as_str()
+            );
+            self.complain(
+                last.span().start,
+                message,
+                "raise the one or lower the other",
+            );
+        }
+    }
+
+    fn every_action(&mut self, name: &str, cell: &Spanned<Cell>) {
+        let place = format!("every_action.{name}");
+        let Some(column) = self.column(name, &place, cell) else {
+            return;
+        };
+        if column.is_class() {
+            let message =
+                format!("`{place}`: a class of machine has its cells in the rows of the actions");
+            self.complain(cell.span().start, message, "put it under [actions.…]");
+            return;
+        }
+        self.set(None, column, &place, cell);
+    }
+
+    fn row(&mut self, name: &str, row: &Spanned<Row>) {
+        let Some(action) = ActionType::named(name) else {
+            let known: Vec<_> = rows().map(ActionType::as_str).collect();
+            self.complain(
+                row.span().start,
+                format!("`actions.{name}`: there is no such action"),
+                &suggestion(name, &known),
+            );
+            return;
+        };
+        if !rows().any(|row| row == action) {
+            let message =
+                format!("`actions.{name}`: taking an action back always waits for a person");
+            self.complain(row.span().start, message, "remove the row");
+            return;
+        }
+        for (name, cell) in row.get_ref() {
+            let place = format!("actions.{action}.{name}");
+            let Some(column) = self.column(name, &place, cell) else {
+                continue;
+            };
+            if !column.fits(action.target()) {
+                let message = format!(
+                    "`{place}`: a {} has no class, so this can never apply",
+                    action.target().words()
+                );
+                self.complain(cell.span().start, message, "use `any`, or a label");
+                continue;
+            }
+            self.set(Some(action), column, &place, cell);
+        }
+    }
+
+    fn column(&mut self, name: &str, place: &str, cell: &Spanned<Cell>) -> Option<Column> {
+        let column = Column::named(name);
+        if column.is_none() {
+            let known: Vec<_> = Column::all().map(Column::as_str).collect();
+            self.complain(
+                cell.span().start,
+                format!("`{place}`: there is no such column"),
+                &suggestion(name, &known),
+            );
+        }
+        column
+    }
+
+    fn set(
+        &mut self,
+        action: Option<ActionType>,
+        column: Column,
+        place: &str,
+        cell: &Spanned<Cell>,
+    ) {
+        let value = *cell.get_ref();
+        let alone = matches!(value, Cell::Auto | Cell::AskBelowConfidence(_));
+        // One mistake here stops sign-in for everybody, and nobody is left who could undo it.
+        let guarded = match column {
+            Column::DomainController => {
+                Some("a domain controller is never acted on without a person")
+            }
+            Column::RedTeam => Some("an exercise is never answered automatically"),
+            Column::BreakGlass => Some("what is labelled break-glass is never touched by itself"),
+            _ => None,
+        };
+        if let Some(why) = guarded.filter(|_| alone) {
+            let message = format!("`{place}`: {why}");
+            self.complain(cell.span().start, message, "write \"ask\" or \"never\"");
+            return;
+        }
+        let origin = self.origin(cell.span().start);
+        self.matrix.cells.insert((action, column), (value, origin));
+    }
+
+    fn origin(&self, offset: usize) -> Origin {
+        Origin {
+            file: self.source.name.to_owned(),
+            line: Diagnostic::at(self.source, offset, "").line,
+        }
+    }
+
+    fn complain(&mut self, offset: usize, message: impl AsRef<str>, help: &str) {
+        self.wrong
+            .push(Diagnostic::at(self.source, offset, message).help(help));
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ReadCell)
+    }
+}
+
+struct ReadCell;
+
+impl<'de> Visitor<'de> for ReadCell {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"auto\", \"ask\", \"never\" or { ask_below_confidence = 95 }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
+        match text {
+            "auto" => Ok(Cell::Auto),
+            "ask" => Ok(Cell::Ask),
+            "never" => Ok(Cell::Never),
+            other => Err(E::custom(format!(
+                "`{}` is no answer; write \"auto\", \"ask\", \"never\" or {{ ask_below_confidence = 95 }}",
+                quell_model::text::line(other)
+            ))),
+        }
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Cell, M::Error> {
+        let mut cell = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if key != "ask_below_confidence" || cell.is_some() {
+                let message = format!(
+                    "`{}` is not known here; write {{ ask_below_confidence = 95 }}",
+                    quell_model::text::line(&key)
+                );
+                return Err(M::Error::custom(message));
+            }
+            match map.next_value::<u8>()? {
+                confidence @ 1..=100 => cell = Some(Cell::AskBelowConfidence(confidence)),
+                _ => {
+                    return Err(M::Error::custom(
+                        "`ask_below_confidence` must be from 1 to 100",
+                    ));
+                }
+            }
+        }
+        cell.ok_or_else(|| M::Error::custom("write { ask_below_confidence = 95 }"))
+    }
+}

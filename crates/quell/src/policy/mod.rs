@@ -1,0 +1,130 @@
+//! `quell policy`: writing, checking, showing and testing what Quell may do. Works on a folder of texts
+//! and calls nobody, so that it runs where the folder is under version control.
+
+mod show;
+mod test;
+
+use std::path::{Path, PathBuf};
+
+use quell_policy::{Example, Folder, Loaded, Matrix};
+use serde_json::json;
+
+use crate::failure::{Failure, Result, why};
+use crate::folder;
+use crate::output::{self, Format};
+
+/// What can be done with a policy.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Makes a policy folder to start from: the shipped matrix and examples, to be changed.
+    Init(Place),
+    /// Says what is wrong with a policy: unknown names, rules that can never apply, contradictions.
+    Check(Place),
+    /// Prints who decides about what, and the rules that follow from it.
+    Show(show::Arguments),
+    /// Runs the examples of a policy and says where it decides otherwise than expected.
+    Test(Place),
+}
+
+/// The folder a command is about.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// The policy folder.
+    #[arg(value_name = "FOLDER", default_value = "policy")]
+    folder: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// With everything that is wrong with the folder; for `test`, when an example is not as expected.
+pub fn run(command: &Command, format: Format) -> Result<()> {
+    match command {
+        Command::Init(place) => init(&place.folder, format),
+        Command::Check(place) => check(&place.folder, format),
+        Command::Show(arguments) => show::run(arguments, format),
+        Command::Test(place) => test::run(&place.folder, format),
+    }
+}
+
+/// Reads and checks a folder.
+///
+/// # Errors
+/// With everything that is wrong.
+fn load(path: &Path) -> Result<Loaded> {
+    let texts = folder::read(path).map_err(|message| {
+        Failure::bad_input(message).hint("`quell policy init` makes a folder to start from")
+    })?;
+    Ok(texts.load(&path.display().to_string())?)
+}
+
+fn check(path: &Path, format: Format) -> Result<()> {
+    let loaded = load(path)?;
+    let own = loaded
+        .policy
+        .rules()
+        .iter()
+        .filter(|rule| Path::new(&rule.file).starts_with(path))
+        .count();
+    let (rules, examples) = (loaded.policy.rules().len(), loaded.examples.len());
+    if format == Format::Json {
+        return output::json(&json!({
+            "folder": path.display().to_string(),
+            "rules": rules,
+            "own_rules": own,
+            "examples": examples,
+        }));
+    }
+    output::say(&format!(
+        "{} is good: {rules} rules, {own} of them your own; {examples} examples\n",
+        path.display()
+    ));
+    Ok(())
+}
+
+/// The files of a new folder.
+fn beginning() -> [(&'static str, &'static str); 2] {
+    [
+        ("policy.toml", Matrix::builtin_source().text),
+        ("tests/examples.toml", Example::shipped().text),
+    ]
+}
+
+fn init(path: &Path, format: Format) -> Result<()> {
+    let failed = |file: &Path, error: &std::io::Error| {
+        Failure::failed(format!(
+            "`{}` cannot be written: {}",
+            file.display(),
+            why(error)
+        ))
+    };
+    for (name, _) in beginning() {
+        let file = path.join(name);
+        if file.exists() {
+            let message = format!("`{}` is there already; nothing was written", file.display());
+            return Err(Failure::bad_input(message));
+        }
+    }
+    let mut written = Vec::new();
+    for (name, text) in beginning() {
+        let file = path.join(name);
+        let folder = file.parent().unwrap_or(path);
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        std::fs::write(&file, text).map_err(|error| failed(&file, &error))?;
+        written.push(file.display().to_string());
+    }
+    if format == Format::Json {
+        return output::json(&json!({ "written": written }));
+    }
+    output::say(&format!(
+        "wrote {}\nChange them, then: quell policy check {folder} && quell policy test {folder}\n",
+        written.join(" and "),
+        folder = path.display()
+    ));
+    Ok(())
+}
+
+/// What ships, as if it were a folder without files.
+fn shipped() -> Result<Loaded> {
+    Ok(Folder::default().load("")?)
+}

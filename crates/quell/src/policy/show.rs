@@ -1,0 +1,162 @@
+//! `quell policy show`: who decides about what, as a table and as rules.
+
+use std::path::PathBuf;
+
+use quell_policy::matrix::{self, Cell, Column};
+use quell_policy::{Loaded, Matrix, RuleInfo};
+use serde_json::{Map, Value, json};
+
+use crate::failure::Result;
+use crate::output::{self, BAD, Columns, Format, GOOD, PLAIN, QUIET, STRONG, WAITS, styled};
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The policy folder; without it, what ships with Quell.
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Also list the rules, each with the place it stands in.
+    #[arg(long)]
+    rules: bool,
+    /// Print the rules that the matrix means, in Cedar.
+    #[arg(long, conflicts_with = "rules")]
+    cedar: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
+    let loaded = match &arguments.folder {
+        Some(folder) => super::load(folder)?,
+        None => super::shipped()?,
+    };
+    if format == Format::Json {
+        return output::json(&document(&loaded));
+    }
+    if arguments.cedar {
+        output::say(&loaded.matrix.rules());
+        return Ok(());
+    }
+    output::say(&table(&loaded.matrix));
+    if arguments.rules {
+        output::say(&format!("\n{}", rules(loaded.policy.rules())));
+    }
+    Ok(())
+}
+
+/// The answers in the order of how much they allow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Auto,
+    Lifted,
+    Ask,
+    Never,
+}
+
+fn answer(cell: Cell) -> Answer {
+    match cell {
+        Cell::Auto => Answer::Auto,
+        Cell::AskBelowConfidence(_) => Answer::Lifted,
+        Cell::Ask => Answer::Ask,
+        Cell::Never => Answer::Never,
+    }
+}
+
+fn table(matrix: &Matrix) -> String {
+    let mut columns = Columns::default();
+    columns.head(["ACTION", "ANSWER", "TARGETS"]);
+    for action in matrix::rows() {
+        lines(&mut columns, action.as_str(), |column| {
+            matrix.cell(action, column)
+        });
+    }
+    lines(&mut columns, "every action", |column| {
+        matrix.every_action(column)
+    });
+    format!(
+        "{}\nNothing is done below {} severity; below {} a person decides. What stands after a + comes on\n\
+         top of the class; of all that apply, the strictest holds.\n",
+        columns.lines("  "),
+        matrix.act_from.as_str(),
+        matrix.auto_from.as_str()
+    )
+}
+
+fn lines(columns: &mut Columns, name: &str, cell: impl Fn(Column) -> Option<Cell>) {
+    let mut name = name.to_owned();
+    for (wanted, style, word) in [
+        (Answer::Auto, GOOD, "auto"),
+        (Answer::Lifted, WAITS, "ask*"),
+        (Answer::Ask, WAITS, "ask"),
+        (Answer::Never, BAD, "never"),
+    ] {
+        let targets: Vec<String> = Column::all()
+            .filter_map(|column| Some((column, cell(column)?)))
+            .filter(|(_, cell)| answer(*cell) == wanted)
+            .map(|(column, cell)| {
+                let plus = if column.is_class() { "" } else { "+" };
+                let from = match cell {
+                    Cell::AskBelowConfidence(from) => format!(" (auto from confidence {from})"),
+                    _ => String::new(),
+                };
+                format!("{plus}{}{from}", column.as_str())
+            })
+            .collect();
+        if !targets.is_empty() {
+            columns.row([
+                (STRONG, std::mem::take(&mut name)),
+                (style, word.to_owned()),
+                (PLAIN, targets.join(", ")),
+            ]);
+        }
+    }
+}
+
+fn rules(rules: &[RuleInfo]) -> String {
+    let mut text = String::new();
+    for rule in rules {
+        let effect = if rule.forbids { "forbids" } else { "permits" };
+        let place = format!("{}:{}", rule.file, rule.line);
+        text.push_str(&format!(
+            "{} {effect} {}\n{}",
+            styled(STRONG, &rule.id),
+            styled(QUIET, &place),
+            output::wrapped(&rule.reason, "    ")
+        ));
+    }
+    text
+}
+
+fn document(loaded: &Loaded) -> Value {
+    let matrix = &loaded.matrix;
+    let row = |cell: &dyn Fn(Column) -> Option<Cell>| -> Map<String, Value> {
+        Column::all()
+            .filter_map(|column| Some((column.as_str().to_owned(), json!(cell(column)?))))
+            .collect()
+    };
+    let actions: Map<String, Value> = matrix::rows()
+        .map(|action| {
+            let cells = row(&|column| matrix.cell(action, column));
+            (action.as_str().to_owned(), Value::Object(cells))
+        })
+        .collect();
+    let rules: Vec<Value> = loaded
+        .policy
+        .rules()
+        .iter()
+        .map(|rule| {
+            json!({
+                "id": rule.id,
+                "reason": rule.reason,
+                "forbids": rule.forbids,
+                "actions": rule.actions,
+                "file": rule.file,
+                "line": rule.line,
+            })
+        })
+        .collect();
+    json!({
+        "severity": { "act_from": matrix.act_from, "auto_from": matrix.auto_from },
+        "every_action": row(&|column| matrix.every_action(column)),
+        "actions": actions,
+        "rules": rules,
+    })
+}

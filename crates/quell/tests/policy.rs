@@ -1,0 +1,109 @@
+//! `quell policy` as a person and as a program meet it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail the test where they stand"
+)]
+
+#[cfg(test)]
+mod program;
+
+use program::{Folder, quell};
+use serde_json::Value;
+
+/// A folder made by `quell policy init`, and its path.
+fn begun(name: &str) -> (Folder, String) {
+    let folder = Folder::new(name);
+    let path = folder.file("policy/README.md", "Ours.");
+    let path = path.trim_end_matches("/README.md").to_owned();
+    let ran = quell(&["policy", "init", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    (folder, path)
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let ran = quell(arguments);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn a_folder_that_was_just_made_is_good_and_decides_as_its_examples_say() {
+    let (_folder, path) = begun("policy-init");
+    let ran = quell(&["policy", "check", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = quell(&["policy", "test", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains(" as expected, 0 not"), "{ran:?}");
+    let shown = json(&["policy", "show", &path, "--format", "json"]);
+    let shipped = json(&["policy", "show", "--format", "json"]);
+    assert_eq!(shown["actions"], shipped["actions"]);
+}
+
+#[test]
+fn making_a_folder_overwrites_nothing() {
+    let (_folder, path) = begun("policy-again");
+    let ran = quell(&["policy", "init", &path]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.err.contains("is there already; nothing was written"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_change_that_an_example_forbids_fails_the_test_and_names_the_line() {
+    let (folder, path) = begun("policy-test");
+    folder.file(
+        "policy/policy.toml",
+        "[actions.contain_host]\nserver = \"auto\"",
+    );
+    let ran = quell(&["policy", "test", &path]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.out.contains("expected ask, but policy says auto"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("policy/tests/examples.toml:"), "{ran:?}");
+    let told = json(&["policy", "test", &path, "--format", "json"]);
+    assert_eq!(told["error"]["failed"], 1, "{told}");
+}
+
+#[test]
+fn mistakes_are_told_with_file_line_and_column() {
+    let (folder, path) = begun("policy-check");
+    folder.file(
+        "policy/policy.toml",
+        "[actions.contain_host]\nserver = \"sometimes\"",
+    );
+    folder.file("policy/own.cedar", "permit (principal, action, resource);");
+    let ran = quell(&["policy", "check", &path]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("policy/policy.toml:2:10: "), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("policy/own.cedar:1:1: the rule has no @id"),
+        "{ran:?}"
+    );
+    let missing = quell(&["policy", "check", "/nowhere/at/all"]);
+    assert_eq!(missing.code, 2, "{missing:?}");
+    assert!(missing.err.contains("there is no such file"), "{missing:?}");
+}
+
+#[test]
+fn a_configuration_whose_policy_folder_is_missing_is_refused_at_its_key() {
+    let folder = Folder::new("policy-missing");
+    let config = folder.file(
+        "quell.toml",
+        "[organization]\nid = \"northwind\"\n[policy]\ndirectory = \"nowhere\"\n",
+    );
+    let ran = quell(&["config", "check", "--config", &config]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("quell.toml:4:13: "), "{ran:?}");
+    assert!(ran.err.contains("nowhere` cannot be read"), "{ran:?}");
+}
+
+#[test]
+fn the_table_is_what_a_person_can_read() {
+    let ran = quell(&["policy", "show"]);
+    insta::assert_snapshot!("policy_show", ran.out);
+}
