@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{
-    Action, ActionId, ActionState, Alert, AlertId, Cause, Clocks, ConnectionId, Decision, Effect,
-    EffectBy, IncidentId, NoticeKind, Outcome, Transition,
+    Action, ActionId, ActionState, ActionType, Alert, AlertId, Cause, Clocks, ConnectionId,
+    Decision, Effect, EffectBy, IncidentId, NoticeKind, Outcome, Transition,
 };
-use quell_store::{Claim, Freshness, Ingest, Job, JobKind, NewJob, Placed, Proposed, Stored};
+use quell_store::{
+    Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Placed, Proposed, Stored,
+};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
@@ -120,7 +122,14 @@ impl Engine {
         let mut mine = Vec::with_capacity(plan.actions.len());
         for planned in plan.actions {
             let (entry, claim) = self
-                .propose(&connected.id, &alert, id, incident, planned, received)
+                .propose(
+                    rules,
+                    &connected.id,
+                    &alert,
+                    (id, incident),
+                    planned,
+                    received,
+                )
                 .await;
             mine.push((entry.transitions.clone(), claim));
             proposed.push(entry);
@@ -159,6 +168,14 @@ impl Engine {
                         Some((claim, permit)) => self.go_on(rules, *action, claim, permit),
                         None => self.0.nudge.notify_one(),
                     }
+                }
+                Placed::Held {
+                    action,
+                    transitions,
+                } => {
+                    actions.push(action.id);
+                    self.announce(&action, &transitions);
+                    self.0.nudge.notify_one();
                 }
                 Placed::Joined(action) => actions.push(action),
                 Placed::Promoted(action) => {
@@ -220,28 +237,23 @@ impl Engine {
     /// on with it at once.
     async fn propose(
         &self,
+        rules: &Arc<Rules>,
         connection: &ConnectionId,
         alert: &Alert,
-        alert_id: AlertId,
-        incident: IncidentId,
+        (alert_id, incident): (AlertId, IncidentId),
         planned: Planned,
         received: Timestamp,
     ) -> (Proposed, Option<(Claim, OwnedSemaphorePermit)>) {
         let now = self.now();
-        let id = ActionId::new(self.0.ids.uuid());
         let state = first_state(&planned.decision, planned.shadow);
-        let note = first_note(&planned, state);
-        let target = planned
-            .target
-            .key()
-            .unwrap_or_else(|| format!("unidentified:{}", planned.target));
-        let mut action = Action {
-            id,
+        let action = Action {
+            id: ActionId::new(self.0.ids.uuid()),
             organization: self.organization().clone(),
             incident,
             alert: alert_id,
             connection: connection.clone(),
             action: planned.action,
+            note: first_note(planned.action, state),
             target: planned.target,
             asset: planned.asset,
             playbook: planned.playbook,
@@ -257,81 +269,122 @@ impl Engine {
                 decided: Some(now),
                 ..Clocks::default()
             },
-            note: note.clone(),
         };
-        let row = |from, to, note: String| Transition {
+        let mut entry = self.entry(action, planned.shadow, now);
+        if state != ActionState::Scheduled {
+            return (entry, None);
+        }
+        entry.budgeted = self.budgeted(rules, &entry.action, now);
+        let id = entry.action.id;
+        let mut job = NewJob::at(JobKind::Act, id, now);
+        let mut claimed = None;
+        // One worker is free: it goes on without another trip through the queue. For a property the
+        // intent goes into the same commit, so that the call leaves after one flush; a one-shot's
+        // intent is written just before the call, because an intent without a receipt means for it
+        // that nobody knows.
+        if !self.is_paused()
+            && let Some(permit) = self.free_worker().await
+        {
+            let until = quell_connector::call::later(now, pace::LEASE);
+            let claim = Claim::new(self.0.node, JobKind::Act.key(&id.to_string()), until);
+            job.claim = Some(claim.clone());
+            claimed = Some((claim, permit));
+            if let Effect::Set { property, to } = entry.action.action.effect() {
+                let note = format!("About to set {} to {to}.", property.as_str());
+                entry.transitions.push(Transition {
+                    at: now,
+                    from: Some(ActionState::Scheduled),
+                    to: ActionState::Running,
+                    cause: Cause::Engine,
+                    note: note.clone(),
+                    evidence: serde_json::Value::Null,
+                });
+                entry.action.state = ActionState::Running;
+                entry.action.note = note;
+            }
+        }
+        entry.jobs.push(job);
+        (entry, claimed)
+    }
+
+    /// An action that has just been decided, with the first row of its journal and what follows but
+    /// for its execution.
+    fn entry(&self, action: Action, shadow: bool, now: Timestamp) -> Proposed {
+        let transitions = vec![Transition {
             at: now,
-            from: Some(from),
-            to,
+            from: Some(ActionState::Proposed),
+            to: action.state,
             cause: Cause::Policy,
-            note,
-            evidence: serde_json::Value::Null,
-        };
-        let mut transitions = vec![Transition {
-            evidence: json!({ "decision": action.decision, "shadow": planned.shadow }),
-            ..row(ActionState::Proposed, state, note)
+            note: action.note.clone(),
+            evidence: json!({ "decision": action.decision, "shadow": shadow }),
         }];
-        let kind = match state {
+        let kind = match action.state {
             ActionState::AwaitingApproval => NoticeKind::ApprovalNeeded,
             ActionState::Scheduled => NoticeKind::Decided,
             _ => NoticeKind::Proposed,
         };
+        let incident = action.incident.to_string();
         let messages = tell::messages(self, &action, kind, now)
             .into_iter()
             // The incident may turn out to be an older one; the store fills it in.
             .map(|mut message| {
-                if message.thread == incident.to_string() {
+                if message.thread == incident {
                     message.thread = String::new();
                 }
                 message
             })
             .collect();
-        let mut claimed = None;
         let mut jobs = Vec::new();
-        match state {
-            ActionState::AwaitingApproval => {
-                let due = quell_connector::call::later(now, self.0.settings.approval_deadline);
-                jobs.push(NewJob::at(JobKind::Expire, id, due));
-            }
-            ActionState::Scheduled => {
-                let mut job = NewJob::at(JobKind::Act, id, now);
-                // One worker is free: it goes on without another trip through the queue. For a
-                // property the intent goes into the same commit, so that the call leaves after one
-                // flush; a one-shot's intent is written just before the call, because an intent
-                // without a receipt means for it that nobody knows.
-                if !self.is_paused()
-                    && let Some(permit) = self.free_worker().await
-                {
-                    let until = quell_connector::call::later(now, pace::LEASE);
-                    let claim = Claim::new(self.0.node, JobKind::Act.key(&id.to_string()), until);
-                    job.claim = Some(claim.clone());
-                    claimed = Some((claim, permit));
-                    if let Effect::Set { property, to } = action.action.effect() {
-                        let note = format!("About to set {} to {to}.", property.as_str());
-                        let intent =
-                            row(ActionState::Scheduled, ActionState::Running, note.clone());
-                        transitions.push(Transition {
-                            cause: Cause::Engine,
-                            ..intent
-                        });
-                        action.state = ActionState::Running;
-                        action.note = note;
-                    }
-                }
-                jobs.push(job);
-            }
-            _ => {}
+        if action.state == ActionState::AwaitingApproval {
+            let due = quell_connector::call::later(now, self.0.settings.approval_deadline);
+            jobs.push(NewJob::at(JobKind::Expire, action.id, due));
         }
-        (
-            Proposed {
-                action,
-                target,
-                transitions,
-                jobs,
-                messages,
-            },
-            claimed,
-        )
+        let target = action
+            .target
+            .key()
+            .unwrap_or_else(|| format!("unidentified:{}", action.target));
+        Proposed {
+            action,
+            target,
+            transitions,
+            jobs,
+            messages,
+            budgeted: None,
+        }
+    }
+
+    /// The budgets that an action which would run by itself is charged to, in the transaction that
+    /// lets it run. Without budget left it asks.
+    fn budgeted(&self, rules: &Arc<Rules>, action: &Action, now: Timestamp) -> Option<Budgeted> {
+        let (source, detection) = (action.connection.as_str(), &action.basis.detection);
+        let charges: Vec<Charge> = rules
+            .budgets
+            .covering(action.action, action.asset.class)
+            .map(|budget| Charge {
+                budget: budget.name.clone(),
+                scope: budget.scope(source, detection),
+                window: budget.window,
+                limit: budget.limit(None),
+            })
+            .collect();
+        if charges.is_empty() {
+            return None;
+        }
+        let (engine, rules) = (self.clone(), rules.clone());
+        Some(Budgeted::new(charges, move |action, spent| {
+            let mut action = action.clone();
+            let reason = |charge: &Charge| {
+                let budget = rules.budgets.iter().find(|b| b.name == charge.budget)?;
+                Some(budget.spent(charge.limit))
+            };
+            action.decision = Decision {
+                outcome: Outcome::Ask,
+                reasons: spent.iter().filter_map(reason).collect(),
+            };
+            action.state = ActionState::AwaitingApproval;
+            action.note = first_note(action.action, action.state);
+            engine.entry(action, false, now)
+        }))
     }
 }
 
@@ -346,11 +399,11 @@ pub(crate) const fn first_state(decision: &Decision, shadow: bool) -> ActionStat
     }
 }
 
-fn first_note(planned: &Planned, state: ActionState) -> String {
+fn first_note(action: ActionType, state: ActionState) -> String {
     match state {
         ActionState::Shadowed => format!(
             "Shadow mode: {} is not opted in, so this is recorded and not done.",
-            planned.action.as_str()
+            action.as_str()
         ),
         ActionState::Denied => "Policy says never.".to_owned(),
         ActionState::Manual => "Quell cannot do this; it is for a person.".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
-use quell_policy::{Playbooks, Policy, list};
+use quell_policy::{Budgets, Playbooks, Policy, list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct Rules {
     pub playbooks: Playbooks,
     /// Which of them may run.
     pub policy: Policy,
+    /// How much may run by itself.
+    pub budgets: Budgets,
     /// What the organization turned on and protects.
     pub guardrails: Guardrails,
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! policy/
-//!   policy.toml          the matrix: cells in place of the shipped ones
+//!   policy.toml          the matrix and the budgets: what stands there replaces what ships
 //!   *.cedar              rules of one's own beside the shipped ones
 //!   playbooks/*.toml     playbooks of one's own; one of a shipped name replaces it
 //!   tests/*.toml         examples with the expected decision, for `quell policy test`
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::examples::Example;
-use crate::matrix::Matrix;
 use crate::playbook::Playbooks;
 use crate::policy::Policy;
+use crate::settings::Settings;
 
 /// Most files of a folder.
 const FILES: usize = 200;
@@ -34,7 +34,7 @@ pub struct Folder {
 /// What a file of a policy folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    Matrix,
+    Settings,
     Rules,
     Playbook,
     Examples,
@@ -43,8 +43,8 @@ enum Part {
 /// A folder that has been read and checked.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Who decides about what.
-    pub matrix: Matrix,
+    /// Who decides about what, and how much may run by itself.
+    pub settings: Settings,
     /// The rules in force: the matrix's, the shipped ones and the organization's own.
     pub policy: Policy,
     /// Which actions make sense for which alert.
@@ -81,17 +81,16 @@ impl Folder {
         };
         let mut wrong = self.misplaced(name);
         let mut keep = |diagnostics: Diagnostics| wrong.extend(diagnostics.iter().cloned());
-        let matrix = match of(Part::Matrix).first() {
-            Some(source) => Matrix::load(source),
-            None => Ok(Matrix::builtin().clone()),
+        let settings = match of(Part::Settings).first() {
+            Some(source) => Settings::load(source),
+            None => Ok(Settings::builtin().clone()),
         };
-        let matrix = matrix.map_err(&mut keep).ok();
+        let settings = settings.map_err(&mut keep).ok();
         let mut rules = vec![Policy::builtin_source()];
         rules.extend(of(Part::Rules));
         // Rules are checked even where the matrix cannot be read, so that one attempt shows everything.
-        let policy = Policy::with(matrix.as_ref().unwrap_or(Matrix::builtin()), &rules)
-            .map_err(&mut keep)
-            .ok();
+        let matrix = &settings.as_ref().unwrap_or(Settings::builtin()).matrix;
+        let policy = Policy::with(matrix, &rules).map_err(&mut keep).ok();
         let playbooks = Playbooks::load(&of(Part::Playbook)).map_err(&mut keep).ok();
         let mut examples = Vec::new();
         for source in of(Part::Examples) {
@@ -100,9 +99,9 @@ impl Folder {
                 Err(diagnostics) => keep(diagnostics),
             }
         }
-        match (matrix, policy, playbooks) {
-            (Some(matrix), Some(policy), Some(playbooks)) if wrong.is_empty() => Ok(Loaded {
-                matrix,
+        match (settings, policy, playbooks) {
+            (Some(settings), Some(policy), Some(playbooks)) if wrong.is_empty() => Ok(Loaded {
+                settings,
                 policy,
                 playbooks,
                 examples,
@@ -139,7 +138,7 @@ impl Folder {
 
 fn part(path: &str) -> Option<Part> {
     match path.rsplit_once('/') {
-        None if path == "policy.toml" => Some(Part::Matrix),
+        None if path == "policy.toml" => Some(Part::Settings),
         None if path.ends_with(".cedar") => Some(Part::Rules),
         Some(("playbooks", file)) if file.ends_with(".toml") => Some(Part::Playbook),
         Some(("tests", file)) if file.ends_with(".toml") => Some(Part::Examples),

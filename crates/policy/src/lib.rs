@@ -9,6 +9,7 @@
 //! inputs, so a decision is a pure function of them. It does not know whether a connector can do what
 //! is proposed, whether the organization opted in, or what was done before; the engine does.
 
+pub mod budget;
 mod diagnostics;
 mod examples;
 mod facts;
@@ -19,7 +20,9 @@ mod playbook;
 mod policy;
 mod question;
 mod rule;
+mod settings;
 
+pub use budget::{Budget, Budgets};
 pub use diagnostics::{Diagnostic, Diagnostics, Source, listing, suggestion};
 pub use examples::{Checked, Example};
 pub use folder::{Folder, Loaded};
@@ -27,3 +30,4 @@ pub use matrix::Matrix;
 pub use playbook::{Notify, Plan, Playbook, Playbooks, Proposal, Skipped, Step, Unless};
 pub use policy::{Policy, RuleInfo};
 pub use question::{FileFacts, Question, list};
+pub use settings::Settings;

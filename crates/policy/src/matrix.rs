@@ -5,21 +5,14 @@
 //! table compiles to rules in the policy language, which hold beside the hand-written ones.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use quell_model::{ActionType, EntityType, Severity};
 use serde::Serialize;
 
-use crate::diagnostics::{Diagnostics, Source};
-
 mod compile;
 mod read;
 
-/// The matrix that ships with Quell.
-const SHIPPED: Source<'static> = Source {
-    name: "policies/policy.toml",
-    text: include_str!("../../../policies/policy.toml"),
-};
+pub(crate) use read::{Row, Thresholds, Written};
 
 /// Name of the source that a matrix compiles to. Its rules carry the place of their cell.
 pub(crate) const COMPILED: &str = "matrix";
@@ -247,43 +240,22 @@ pub struct Matrix {
     cells: BTreeMap<(Option<ActionType>, Column), (Cell, Origin)>,
 }
 
-static BUILTIN: LazyLock<(Matrix, String)> = LazyLock::new(|| {
-    // A shipped text that does not load is caught by a test; without rules nothing would be permitted.
-    let matrix = read::shipped().unwrap_or_else(|_| Matrix::empty());
-    let text = matrix.rules();
-    (matrix, text)
-});
-
-impl Matrix {
-    /// The matrix that ships with Quell.
-    #[must_use]
-    pub fn builtin() -> &'static Self {
-        &BUILTIN.0
-    }
-
-    /// The text of the matrix that ships with Quell, to start one's own from.
-    #[must_use]
-    pub const fn builtin_source() -> Source<'static> {
-        SHIPPED
-    }
-
-    /// The rules of the shipped matrix.
-    pub(crate) fn builtin_rules() -> Source<'static> {
-        Source {
-            name: COMPILED,
-            text: &BUILTIN.1,
+impl Default for Matrix {
+    /// No cell: nothing is permitted.
+    fn default() -> Self {
+        Self {
+            act_from: Severity::Medium,
+            auto_from: Severity::High,
+            severity: Origin {
+                file: String::new(),
+                line: 0,
+            },
+            cells: BTreeMap::new(),
         }
     }
+}
 
-    /// The shipped matrix with the cells of `source` in place of its own.
-    ///
-    /// # Errors
-    /// With everything that is wrong: unknown actions and columns, columns that no target of the
-    /// action can be in, cells that contradict what is never done without a person.
-    pub fn load(source: &Source<'_>) -> Result<Self, Diagnostics> {
-        read::over(Self::builtin(), source)
-    }
-
+impl Matrix {
     /// The rules it means, as text in the policy language.
     #[must_use]
     pub fn rules(&self) -> String {
@@ -302,18 +274,6 @@ impl Matrix {
     #[must_use]
     pub fn every_action(&self, column: Column) -> Option<Cell> {
         self.cells.get(&(None, column)).map(|(cell, _)| *cell)
-    }
-
-    const fn empty() -> Self {
-        Self {
-            act_from: Severity::Medium,
-            auto_from: Severity::High,
-            severity: Origin {
-                file: String::new(),
-                line: 0,
-            },
-            cells: BTreeMap::new(),
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::facts::{Mode, Vocabulary};
 use crate::matrix::{COMPILED, Matrix};
 use crate::question::Question;
 use crate::rule::Rule;
+use crate::settings::Settings;
 
 mod bounds;
 mod load;
@@ -75,14 +76,7 @@ impl Policy {
     /// # Errors
     /// When the shipped rules do not load, which a test excludes.
     pub fn builtin() -> Result<Self, Diagnostics> {
-        Self::load(&Self::builtin_sources())
-    }
-
-    /// The texts of the rules that ship with Quell: what the shipped matrix means, and the hand-written
-    /// ones beside it.
-    #[must_use]
-    pub fn builtin_sources() -> [Source<'static>; 2] {
-        [Matrix::builtin_rules(), DEFAULT]
+        Self::with(&Settings::builtin().matrix, &[DEFAULT])
     }
 
     /// The rules a matrix means, with hand-written ones beside them.
@@ -252,7 +246,7 @@ mod tests {
     fn slicing_changes_no_answer() {
         let policy = Policy::builtin().unwrap();
         let schema = Schema::from_cedarschema_str(SCHEMA.text).unwrap().0;
-        let text: String = Policy::builtin_sources().map(|source| source.text).concat();
+        let text = Settings::builtin().matrix.rules() + DEFAULT.text;
         let whole = PolicySet::from_str(&text).unwrap();
         let path = || Some(r"C:\Windows\System32\lsass.exe".to_owned());
         let targets: [Entity; 3] = [

@@ -222,6 +222,8 @@ id = "harness"
 contain_host = {opt_in}
 kill_process = {opt_in}
 block_hash = {opt_in}
+[policy]
+directory = "policy"
 [[connections]]
 id = "falcon"
 connector = "crowdstrike"
@@ -238,7 +240,34 @@ enabled = false
 "#
     );
     std::fs::write(folder.join("quell.toml"), config).unwrap();
+    std::fs::create_dir_all(folder.join("policy")).unwrap();
+    std::fs::write(folder.join("policy/policy.toml"), POLICY).unwrap();
 }
+
+/// Budgets that count and hold nothing back.
+const POLICY: &str = r#"[budgets.contain-hosts]
+actions = ["contain_host"]
+window = "1h"
+count = 1000000
+[budgets.contain-hosts-in-a-day]
+actions = ["contain_host"]
+window = "24h"
+count = 1000000
+[budgets.contain-servers]
+off = true
+[budgets.kill-processes]
+actions = ["kill_process"]
+window = "1h"
+count = 1000000
+[budgets.ban-hashes]
+actions = ["block_hash"]
+window = "1h"
+count = 1000000
+[budgets.one-detection]
+per = "detection"
+window = "15m"
+count = 1000000
+"#;
 
 /// Pushes an alert; whether it was answered with a 2xx.
 async fn push(address: SocketAddr, body: &str) -> bool {

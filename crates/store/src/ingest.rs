@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::actions::{self, NewJob};
+use crate::budgets::{self, Budgeted, Spent};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::micros;
@@ -53,6 +54,8 @@ pub struct Proposed {
     pub jobs: Vec<NewJob>,
     /// Messages that follow if it is placed. Their incident is filled in here.
     pub messages: Vec<Envelope>,
+    /// The budgets it runs by itself on, if there are any.
+    pub budgeted: Option<Budgeted>,
 }
 
 /// Whether the alert was known.
@@ -75,6 +78,13 @@ pub enum Placed {
         action: Box<Action>,
         /// Its job was put off: an older action on the target is being taken back.
         wait: bool,
+    },
+    /// A budget is spent: it is stored as what it becomes then.
+    Held {
+        /// The action as stored.
+        action: Box<Action>,
+        /// Its first journal rows.
+        transitions: Vec<Transition>,
     },
     /// An action that is under way, or over with the same end, stands for it.
     Joined(ActionId),
@@ -214,6 +224,7 @@ fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> 
             db,
             freshness,
             opened,
+            now: ingest.received,
             action,
             proposed,
             written,
@@ -293,6 +304,7 @@ struct Place<'a> {
     db: &'a Connection,
     freshness: Freshness,
     opened: bool,
+    now: Timestamp,
     /// The action with the alert and incident it really belongs to.
     action: Action,
     proposed: &'a Proposed,
@@ -305,6 +317,7 @@ impl Place<'_> {
             db,
             freshness,
             opened,
+            now,
             action,
             proposed,
             written,
@@ -335,7 +348,9 @@ impl Place<'_> {
             // The newcomer may already be marked as running, by a worker that meant to go on with it.
             let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
             let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
-            if !promoted {
+            // Without budget left, it goes on waiting for its person.
+            if !promoted || budgets::charge(db, &action, proposed.budgeted.as_ref(), now)?.is_some()
+            {
                 return Ok(Placed::Joined(id));
             }
             // The newer alert is one policy lets run by itself: nobody has to be waited for.
@@ -368,6 +383,9 @@ impl Place<'_> {
             jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
             return Ok(Placed::Promoted(id));
         }
+        if let Some(spent) = budgets::charge(db, &action, proposed.budgeted.as_ref(), now)? {
+            return hold(db, &spent, now);
+        }
         // Then the alert and the incident are those it was written with.
         if opened {
             actions::insert(db, &action, target, &written.action)?;
@@ -386,19 +404,50 @@ impl Place<'_> {
             }
             jobs::enqueue(db, &job)?;
         }
-        for message in &proposed.messages {
-            let mut message = message.clone();
-            message.notice.incident = action.incident;
-            if message.thread.is_empty() {
-                message.thread = action.incident.to_string();
-            }
-            outbox::post(db, &message, &serde_json::to_string(&message.notice)?)?;
-        }
+        post(db, &action, &proposed.messages)?;
         Ok(Placed::New {
             action: Box::new(action),
             wait,
         })
     }
+}
+
+/// Stores an action as what it becomes without budget. It holds its slot like any other: it asks.
+fn hold(db: &Connection, spent: &Spent, now: Timestamp) -> Result<Placed> {
+    let held = &spent.instead;
+    actions::insert(
+        db,
+        &held.action,
+        &held.target,
+        &serde_json::to_string(&held.action)?,
+    )?;
+    let text = serde_json::to_string(&held.transitions)?;
+    let id = held.action.id.to_string();
+    actions::journal(db, &id, 1, &held.transitions, &text)?;
+    for job in &held.jobs {
+        jobs::enqueue(db, job)?;
+    }
+    // In a storm one message about the budget is heard, and a thousand are not.
+    if budgets::tell_once(db, spent, now)? {
+        post(db, &held.action, &held.messages)?;
+    }
+    Ok(Placed::Held {
+        action: Box::new(held.action.clone()),
+        transitions: held.transitions.clone(),
+    })
+}
+
+/// Posts messages about an action that has just been placed.
+fn post(db: &Connection, action: &Action, messages: &[Envelope]) -> Result<()> {
+    for message in messages {
+        let mut message = message.clone();
+        message.notice.incident = action.incident;
+        if message.thread.is_empty() {
+            message.thread = action.incident.to_string();
+        }
+        outbox::post(db, &message, &serde_json::to_string(&message.notice)?)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn parse<T: std::str::FromStr<Err = quell_model::id::IdError>>(text: &str) -> Result<T> {

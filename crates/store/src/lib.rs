@@ -6,6 +6,7 @@
 //! states, causes and due times are given to it.
 
 mod actions;
+mod budgets;
 mod error;
 mod facts;
 mod ingest;
@@ -15,6 +16,7 @@ mod reads;
 mod sqlite;
 
 pub use actions::{Advance, Answer, NewJob, Stored};
+pub use budgets::{Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};

@@ -110,6 +110,16 @@ CREATE TABLE approvals (
 );
 CREATE INDEX approvals_by_action ON approvals (action, seq);
 
+-- How much ran by itself, by budget and slice of time: what a sliding window adds up.
+CREATE TABLE spending (
+  organization TEXT NOT NULL,
+  -- The budget, with the source or detection if each has its own.
+  scope        TEXT NOT NULL,
+  start        INTEGER NOT NULL,
+  count        INTEGER NOT NULL,
+  PRIMARY KEY (organization, scope, start)
+) WITHOUT ROWID;
+
 -- Small durable facts: feed cursors, the pause switch, used webhook ids.
 CREATE TABLE facts (
   name    TEXT PRIMARY KEY,

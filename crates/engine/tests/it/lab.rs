@@ -343,6 +343,7 @@ struct Document {
     severity: Severity,
     #[serde(default)]
     confidence: Option<u8>,
+    detection: Option<String>,
     #[serde(default)]
     doubt: bool,
 }
@@ -391,7 +392,7 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
         severity: document.severity,
         confidence: document.confidence,
         kind: AlertKind::MaliciousProcess,
-        detection: "LabPattern".into(),
+        detection: document.detection.unwrap_or("LabPattern".into()),
         time: jiff::Timestamp::constant(1_790_000_000, 0),
         updated: None,
         techniques: Vec::new(),

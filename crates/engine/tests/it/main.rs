@@ -8,6 +8,7 @@
 )]
 
 mod approvals;
+mod budgets;
 mod crash;
 mod lab;
 mod one_shots;

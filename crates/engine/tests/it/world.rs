@@ -11,7 +11,7 @@ use quell_connector::Connected;
 use quell_connector::clock::SimClock;
 use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
 use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
-use quell_policy::{Matrix, Playbooks, Policy, Source};
+use quell_policy::{Budgets, Playbooks, Policy, Source};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
 
@@ -38,6 +38,7 @@ pub(crate) struct World {
     ids: Arc<Ids>,
     workers: usize,
     pub(crate) threshold: Option<u8>,
+    pub(crate) budgets: Budgets,
     pub(crate) opted_in: Vec<ActionType>,
 }
 
@@ -63,9 +64,31 @@ impl World {
     }
 
     pub(crate) fn over(store: Store, lab: Lab, clock: Arc<SimClock>, workers: usize) -> Self {
-        let ids = Arc::new(Ids::default());
+        Self::numbered(store, lab, clock, workers, Arc::default())
+    }
+
+    /// Another node beside this one.
+    pub(crate) fn beside(&self) -> Self {
+        let (store, lab, clock) = (self.store.clone(), self.lab.clone(), self.clock.clone());
+        Self::numbered(store, lab, clock, self.workers, self.ids.clone())
+    }
+
+    fn numbered(
+        store: Store,
+        lab: Lab,
+        clock: Arc<SimClock>,
+        workers: usize,
+        ids: Arc<Ids>,
+    ) -> Self {
         let opted_in = ALL.to_vec();
-        let engine = engine(&store, &lab, &clock, &ids, workers, &opted_in, None);
+        let engine = engine(
+            &store,
+            &lab,
+            &clock,
+            &ids,
+            workers,
+            rules(&opted_in, None, Budgets::default()),
+        );
         Self {
             engine,
             lab,
@@ -74,6 +97,7 @@ impl World {
             ids,
             workers,
             threshold: None,
+            budgets: Budgets::default(),
             opted_in,
         }
     }
@@ -87,15 +111,14 @@ impl World {
             &self.clock,
             &self.ids,
             self.workers,
-            &self.opted_in,
-            self.threshold,
+            rules(&self.opted_in, self.threshold, self.budgets.clone()),
         );
     }
 
-    /// Puts the changed `opted_in` and `threshold` in force.
+    /// Puts the changed `opted_in`, `threshold` and `budgets` in force.
     pub(crate) fn reconfigure(&self) {
         self.engine
-            .replace_rules(rules(&self.opted_in, self.threshold));
+            .replace_rules(rules(&self.opted_in, self.threshold, self.budgets.clone()));
     }
 
     pub(crate) async fn accept(&self, document: serde_json::Value) -> quell_engine::Taken {
@@ -172,7 +195,7 @@ impl World {
     }
 }
 
-fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>) -> Rules {
+fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>, budgets: Budgets) -> Rules {
     let opt_in = |action: &ActionType| {
         (
             *action,
@@ -191,10 +214,11 @@ fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>) -> Rules {
         name: "policy.toml",
         text: &lifted,
     };
-    let matrix = Matrix::load(&source).unwrap();
+    let matrix = quell_policy::Settings::load(&source).unwrap().matrix;
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::with(&matrix, &[Policy::builtin_source()]).unwrap(),
+        budgets,
         guardrails: Guardrails::new(opted_in, Vec::new(), &[]),
     }
 }
@@ -205,8 +229,7 @@ fn engine(
     clock: &Arc<SimClock>,
     ids: &Arc<Ids>,
     workers: usize,
-    opted_in: &[ActionType],
-    threshold: Option<u8>,
+    rules: Rules,
 ) -> Engine {
     let settings = Settings {
         workers,
@@ -224,7 +247,7 @@ fn engine(
         clock.clone(),
         ids.clone(),
         settings,
-        rules(opted_in, threshold),
+        rules,
         connections,
     )
 }

@@ -1,4 +1,4 @@
-//! From `policy.toml` to a matrix: names, values and contradictions are checked against the catalogue,
+//! From the text of a matrix to its cells: names, values and contradictions are checked against the catalogue,
 //! each complaint at its line.
 
 use std::collections::BTreeMap;
@@ -9,57 +9,48 @@ use serde::Deserialize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use toml::Spanned;
 
-use super::{Cell, Column, Matrix, Origin, SHIPPED, rows};
-use crate::diagnostics::{Diagnostic, Diagnostics, Source, suggestion, toml_complaint};
+use super::{Cell, Column, Matrix, Origin, rows};
+use crate::diagnostics::{Diagnostic, Diagnostics, Source, suggestion};
 
-type Row = BTreeMap<String, Spanned<Cell>>;
+/// Column to cell.
+pub(crate) type Row = BTreeMap<String, Spanned<Cell>>;
 
-/// The file as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Document {
-    severity: Thresholds,
-    every_action: Row,
-    actions: BTreeMap<String, Spanned<Row>>,
+/// The matrix as it is written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) severity: Thresholds,
+    pub(crate) every_action: Row,
+    pub(crate) actions: BTreeMap<String, Spanned<Row>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Thresholds {
+pub(crate) struct Thresholds {
     act_from: Option<Spanned<Severity>>,
     auto_from: Option<Spanned<Severity>>,
 }
 
-pub(super) fn shipped() -> Result<Matrix, Diagnostics> {
-    over(&Matrix::empty(), &SHIPPED)
-}
-
-pub(super) fn over(base: &Matrix, source: &Source<'_>) -> Result<Matrix, Diagnostics> {
-    let document = document(source)?;
-    let mut to = Reading {
-        matrix: base.clone(),
-        source,
-        wrong: Vec::new(),
-    };
-    to.severity(&document.severity);
-    for (name, cell) in &document.every_action {
-        to.every_action(name, cell);
+impl Matrix {
+    /// This matrix with the cells that are written in place of its own.
+    pub(crate) fn over(&self, written: &Written, source: &Source<'_>) -> Result<Self, Diagnostics> {
+        let mut to = Reading {
+            matrix: self.clone(),
+            source,
+            wrong: Vec::new(),
+        };
+        to.severity(&written.severity);
+        for (name, cell) in &written.every_action {
+            to.every_action(name, cell);
+        }
+        for (name, row) in &written.actions {
+            to.row(name, row);
+        }
+        if to.wrong.is_empty() {
+            Ok(to.matrix)
+        } else {
+            Err(Diagnostics::new(to.wrong))
+        }
     }
-    for (name, row) in &document.actions {
-        to.row(name, row);
-    }
-    if to.wrong.is_empty() {
-        Ok(to.matrix)
-    } else {
-        Err(Diagnostics::new(to.wrong))
-    }
-}
-
-fn document(source: &Source<'_>) -> Result<Document, Diagnostics> {
-    let deserializer = toml::Deserializer::parse(source.text)
-        .map_err(|error| toml_complaint(source, "", &error))?;
-    serde_path_to_error::deserialize(deserializer)
-        .map_err(|error| toml_complaint(source, &error.path().to_string(), error.inner()))
 }
 
 struct Reading<'a> {

@@ -3,19 +3,19 @@
 use quell_model::Outcome::{Ask, Auto, Never};
 use quell_model::{ActionType, AssetClass, EntityType, Outcome, Severity};
 use quell_policy::matrix::{Cell, Column, rows};
-use quell_policy::{Matrix, Policy, Source};
+use quell_policy::{Policy, Settings, Source};
 
 use crate::support::{Case, builtin, rule_ids, with_matrix};
 
 const NAME: &str = "policy/policy.toml";
 
-fn load(text: &str) -> Result<Matrix, String> {
-    Matrix::load(&Source { name: NAME, text }).map_err(|wrong| wrong.to_string())
+fn load(text: &str) -> Result<Settings, String> {
+    Settings::load(&Source { name: NAME, text }).map_err(|wrong| wrong.to_string())
 }
 
 #[track_caller]
 fn refused(text: &str, line: usize, message: &str) {
-    let wrong = load(text).unwrap_err();
+    let wrong = load(text).err().unwrap_or_default();
     assert!(wrong.starts_with(&format!("{NAME}:{line}:")), "{wrong}");
     assert!(wrong.contains(message), "{wrong}");
 }
@@ -28,7 +28,8 @@ fn on(action: ActionType, class: AssetClass) -> Case {
 fn every_action_against_an_attack_has_a_row_and_no_other_has() {
     for action in ActionType::ALL {
         let row = rows().any(|row| row == *action);
-        let filled = Column::all().any(|column| Matrix::builtin().cell(*action, column).is_some());
+        let filled =
+            Column::all().any(|column| Settings::builtin().matrix.cell(*action, column).is_some());
         assert_eq!(row, filled, "{action}");
     }
 }
@@ -271,7 +272,7 @@ fn a_rule_of_one_s_own_cannot_claim_to_be_of_the_matrix() {
         name: "policy/own.cedar",
         text: "@id(\"a\") @reason(\"A.\") @origin(\"policies/policy.toml:1\")\nforbid (principal, action, resource);",
     };
-    let policy = Policy::with(Matrix::builtin(), &[own]).unwrap();
+    let policy = Policy::with(&Settings::builtin().matrix, &[own]).unwrap();
     let rule = policy.rules().iter().find(|rule| rule.id == "a").unwrap();
     assert_eq!((rule.file.as_str(), rule.line), ("policy/own.cedar", 1));
 }
@@ -279,11 +280,13 @@ fn a_rule_of_one_s_own_cannot_claim_to_be_of_the_matrix() {
 #[test]
 fn the_shipped_matrix_is_the_one_that_is_in_force() {
     assert_eq!(
-        Matrix::builtin().cell(ActionType::ContainHost, Column::Workstation),
+        Settings::builtin()
+            .matrix
+            .cell(ActionType::ContainHost, Column::Workstation),
         Some(Cell::Auto)
     );
     assert_eq!(
-        Matrix::builtin().every_action(Column::BreakGlass),
+        Settings::builtin().matrix.every_action(Column::BreakGlass),
         Some(Cell::Never)
     );
     assert_eq!(

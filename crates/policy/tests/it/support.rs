@@ -8,7 +8,7 @@ use quell_model::entity::{
     NetworkIndicator, Process, Sender,
 };
 use quell_model::{ActionType, AssetClass, AssetFacts, Decision, Entity, EntityType, Severity};
-use quell_policy::{Diagnostics, FileFacts, Matrix, Policy, Question, Source};
+use quell_policy::{Diagnostics, FileFacts, Policy, Question, Settings, Source};
 
 /// Everything a question refers to, owned.
 #[derive(Debug, Clone)]
@@ -146,18 +146,23 @@ pub(crate) fn with_matrix(text: &str) -> Policy {
         name: "policy/policy.toml",
         text,
     };
-    let matrix = Matrix::load(&source).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let matrix = Settings::load(&source)
+        .unwrap_or_else(|wrong| panic!("{wrong}"))
+        .matrix;
     Policy::with(&matrix, &[Policy::builtin_source()]).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
 /// The shipped rules with one more.
 pub(crate) fn with_rule(own: Source<'_>) -> Result<Policy, Diagnostics> {
-    Policy::with(Matrix::builtin(), &[Policy::builtin_source(), own])
+    Policy::with(
+        &Settings::builtin().matrix,
+        &[Policy::builtin_source(), own],
+    )
 }
 
 /// The texts of the shipped rules, one by one.
 pub(crate) fn shipped_rules() -> Vec<String> {
-    let text = Policy::builtin_sources().map(|source| source.text).concat();
+    let text = Settings::builtin().matrix.rules() + Policy::builtin_source().text;
     let rules: Vec<_> = text
         .split("@id(")
         .skip(1)

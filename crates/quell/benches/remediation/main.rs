@@ -266,6 +266,21 @@ async fn wait_until_ready(address: SocketAddr) {
     }
 }
 
+/// Budgets that count and hold nothing back.
+const POLICY: &str = r#"[budgets.contain-hosts]
+actions = ["contain_host"]
+window = "1h"
+count = 1000000
+[budgets.contain-hosts-in-a-day]
+actions = ["contain_host"]
+window = "24h"
+count = 1000000
+[budgets.one-detection]
+per = "detection"
+window = "15m"
+count = 1000000
+"#;
+
 /// The real server, as a user would start it, without polling and comments: one containment per alert.
 fn quell(folder: &Path, listen: SocketAddr, base: &str) -> Command {
     let config = format!(
@@ -282,6 +297,8 @@ filter = "warn"
 id = "bench"
 [organization.opt_in]
 contain_host = {{ by = "bench", at = "2026-01-01T00:00:00Z" }}
+[policy]
+directory = "policy"
 [[connections]]
 id = "falcon"
 connector = "crowdstrike"
@@ -298,6 +315,8 @@ enabled = false
 "#
     );
     std::fs::write(folder.join("quell.toml"), config).unwrap();
+    std::fs::create_dir_all(folder.join("policy")).unwrap();
+    std::fs::write(folder.join("policy/policy.toml"), POLICY).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_quell"));
     command
         .arg("serve")

@@ -115,6 +115,7 @@ pub fn shipped() -> Result<Rules> {
     Ok(Rules {
         playbooks: Playbooks::builtin()?,
         policy: Policy::builtin()?,
+        budgets: quell_policy::Settings::builtin().budgets.clone(),
         guardrails: Guardrails::default(),
     })
 }

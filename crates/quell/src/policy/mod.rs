@@ -6,7 +6,7 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
-use quell_policy::{Example, Folder, Loaded, Matrix};
+use quell_policy::{Example, Folder, Loaded, Settings};
 use serde_json::json;
 
 use crate::failure::{Failure, Result, why};
@@ -85,7 +85,7 @@ fn check(path: &Path, format: Format) -> Result<()> {
 /// The files of a new folder.
 fn beginning() -> [(&'static str, &'static str); 2] {
     [
-        ("policy.toml", Matrix::builtin_source().text),
+        ("policy.toml", Settings::builtin_source().text),
         ("tests/examples.toml", Example::shipped().text),
     ]
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use quell_policy::budget::{Per, words};
 use quell_policy::matrix::{self, Cell, Column};
-use quell_policy::{Loaded, Matrix, RuleInfo};
+use quell_policy::{Budget, Budgets, Loaded, Matrix, RuleInfo};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Result;
@@ -32,10 +33,11 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         return output::json(&document(&loaded));
     }
     if arguments.cedar {
-        output::say(&loaded.matrix.rules());
+        output::say(&loaded.settings.matrix.rules());
         return Ok(());
     }
-    output::say(&table(&loaded.matrix));
+    output::say(&table(&loaded.settings.matrix));
+    output::say(&format!("\n{}", budgets(&loaded.settings.budgets)));
     if arguments.rules {
         output::say(&format!("\n{}", rules(loaded.policy.rules())));
     }
@@ -110,6 +112,48 @@ fn lines(columns: &mut Columns, name: &str, cell: impl Fn(Column) -> Option<Cell
     }
 }
 
+fn budgets(budgets: &Budgets) -> String {
+    let mut columns = Columns::limited(&[40]);
+    columns.head(["BUDGET", "BY ITSELF", "OF"]);
+    for budget in budgets.iter() {
+        let each = match budget.per {
+            Per::Organization => "",
+            Per::Source => ", each source",
+            Per::Detection => ", each detection",
+        };
+        let share = budget.share.map_or(String::new(), |share| {
+            format!(", at most {share} % of the fleet")
+        });
+        let limit = format!("{} in {}{share}{each}", budget.count, words(budget.window));
+        let names = |all: Vec<&str>, none: &str| match all.is_empty() {
+            true => none.to_owned(),
+            false => all.join(", "),
+        };
+        let actions = names(
+            budget
+                .actions
+                .iter()
+                .map(|action| action.as_str())
+                .collect(),
+            "every action",
+        );
+        let classes = names(
+            budget.classes.iter().map(|class| class.as_str()).collect(),
+            "",
+        );
+        let of = if classes.is_empty() {
+            actions
+        } else {
+            format!("{actions} on {classes}")
+        };
+        columns.row([(STRONG, budget.name.clone()), (PLAIN, limit), (PLAIN, of)]);
+    }
+    format!(
+        "{}\nWhat goes beyond a budget asks a person.\n",
+        columns.lines("  ")
+    )
+}
+
 fn rules(rules: &[RuleInfo]) -> String {
     let mut text = String::new();
     for rule in rules {
@@ -126,7 +170,8 @@ fn rules(rules: &[RuleInfo]) -> String {
 }
 
 fn document(loaded: &Loaded) -> Value {
-    let matrix = &loaded.matrix;
+    let matrix = &loaded.settings.matrix;
+    let budgets: Vec<&Budget> = loaded.settings.budgets.iter().collect();
     let row = |cell: &dyn Fn(Column) -> Option<Cell>| -> Map<String, Value> {
         Column::all()
             .filter_map(|column| Some((column.as_str().to_owned(), json!(cell(column)?))))
@@ -157,6 +202,7 @@ fn document(loaded: &Loaded) -> Value {
         "severity": { "act_from": matrix.act_from, "auto_from": matrix.auto_from },
         "every_action": row(&|column| matrix.every_action(column)),
         "actions": actions,
+        "budgets": budgets,
         "rules": rules,
     })
 }

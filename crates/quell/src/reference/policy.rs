@@ -1,6 +1,6 @@
 //! The page about the rules and playbooks that ship.
 
-use quell_policy::{Matrix, Playbooks, Policy};
+use quell_policy::{Playbooks, Policy, Settings};
 
 use super::markdown::{Page, table};
 use crate::failure::Result;
@@ -36,7 +36,7 @@ pub(super) fn page() -> Result<String> {
     }
     page.heading("Matrix");
     page.text("The shipped `policy.toml`. Yours replaces the cells it names; `quell policy show` prints the result.");
-    page.code("toml", Matrix::builtin_source().text);
+    page.code("toml", Settings::builtin_source().text);
     page.heading("Rules");
     page.text("A forbid wins over a permit. What stands in braces is filled in for each decision.");
     let policy = Policy::builtin()?;

@@ -248,6 +248,7 @@ fn rules() -> Rules {
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::builtin().unwrap(),
+        budgets: quell_policy::Budgets::default(),
         guardrails: Guardrails::new(opted_in, Vec::new(), &[]),
     }
 }

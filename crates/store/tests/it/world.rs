@@ -109,6 +109,7 @@ pub(crate) fn contain(number: u128, target: &str, state: ActionState) -> Propose
         transitions: vec![transition],
         jobs,
         messages: Vec::new(),
+        budgeted: None,
     }
 }
 

@@ -1,0 +1,130 @@
+//! Budgets: how much may run by itself in a time. What goes beyond asks a person; nothing is dropped.
+//!
+//! A budget is checked and charged where the decision becomes durable, in one transaction, so that no
+//! number of alerts at once and no second node can go past it. Here stands only what a budget means.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use quell_model::{ActionType, AssetClass, Reason};
+use serde::Serialize;
+
+/// Shortest and longest window.
+pub(crate) const WINDOWS: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(30 * 24 * 3600));
+
+/// What has a budget of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// All of the organization together.
+    #[default]
+    Organization,
+    /// Each connection that alerts come from.
+    Source,
+    /// Each detection of each connection.
+    Detection,
+}
+
+/// How much may run by itself within a sliding window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Its name, lower case with dashes.
+    pub name: String,
+    /// The actions it covers; all against an attack when empty.
+    pub actions: BTreeSet<ActionType>,
+    /// The classes of machine it covers; all, and targets without a class, when empty.
+    pub classes: BTreeSet<AssetClass>,
+    /// What has a budget of its own.
+    pub per: Per,
+    /// How long the window is.
+    #[serde(serialize_with = "seconds")]
+    pub window: Duration,
+    /// How many actions may run by themselves within the window.
+    pub count: u32,
+    /// The same as a share of the known fleet, in percent; the smaller of the two holds, and one is
+    /// always left. Without a known fleet the count holds alone.
+    pub share: Option<u8>,
+}
+
+/// The budgets in force, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Budgets(pub(crate) Vec<Budget>);
+
+impl Budgets {
+    /// One by one, by name.
+    pub fn iter(&self) -> std::slice::Iter<'_, Budget> {
+        self.0.iter()
+    }
+
+    /// Those that cover an action on a target of this class.
+    pub fn covering(&self, action: ActionType, class: AssetClass) -> impl Iterator<Item = &Budget> {
+        self.iter()
+            .filter(move |budget| budget.covers(action, class))
+    }
+}
+
+impl Budget {
+    /// Whether an action on a target of this class counts.
+    #[must_use]
+    pub fn covers(&self, action: ActionType, class: AssetClass) -> bool {
+        let (actions, classes) = (&self.actions, &self.classes);
+        (actions.is_empty() || actions.contains(&action))
+            && (classes.is_empty() || classes.contains(&class))
+    }
+
+    /// Name of what is counted together: the budget, and the source or detection if each has its own.
+    #[must_use]
+    pub fn scope(&self, source: &str, detection: &str) -> String {
+        // No name and no cleaned text contains the separator.
+        match self.per {
+            Per::Organization => self.name.clone(),
+            Per::Source => format!("{}\u{1f}{source}", self.name),
+            Per::Detection => format!("{}\u{1f}{source}\u{1f}{detection}", self.name),
+        }
+    }
+
+    /// How many may run by themselves, with a fleet of this many machines.
+    #[must_use]
+    pub fn limit(&self, fleet: Option<u64>) -> u32 {
+        let share = self.share.zip(fleet).map(|(share, fleet)| {
+            let part = fleet.saturating_mul(u64::from(share)) / 100;
+            u32::try_from(part.max(1)).unwrap_or(u32::MAX)
+        });
+        share.map_or(self.count, |share| share.min(self.count))
+    }
+
+    /// Why an action asks once this budget is spent.
+    #[must_use]
+    pub fn spent(&self, limit: u32) -> Reason {
+        let of = match self.per {
+            Per::Organization => "",
+            Per::Source => " for one source",
+            Per::Detection => " for one detection",
+        };
+        let text = format!(
+            "The budget “{}” of {limit} by itself in {}{of} is spent, so a person decides.",
+            self.name,
+            words(self.window)
+        );
+        Reason::new(format!("budget-{}", self.name), text)
+    }
+}
+
+/// A window as a person says it.
+#[must_use]
+pub fn words(window: Duration) -> String {
+    let seconds = window.as_secs();
+    let (count, unit) = match seconds {
+        _ if seconds.is_multiple_of(24 * 3600) => (seconds / (24 * 3600), "day"),
+        _ if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
+        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+fn seconds<S: serde::Serializer>(window: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&format!("{}s", window.as_secs()))
+}

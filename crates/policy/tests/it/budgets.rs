@@ -1,0 +1,160 @@
+//! Budgets: what is read, what is refused, and what one means.
+
+use std::time::Duration;
+
+use quell_model::{ActionType, AssetClass};
+use quell_policy::{Budget, Settings, Source};
+
+const NAME: &str = "policy/policy.toml";
+
+fn load(text: &str) -> Result<Settings, String> {
+    Settings::load(&Source { name: NAME, text }).map_err(|wrong| wrong.to_string())
+}
+
+fn one(text: &str) -> Budget {
+    let settings = load(&format!("[budgets.mine]\n{text}")).unwrap();
+    settings
+        .budgets
+        .iter()
+        .find(|budget| budget.name == "mine")
+        .unwrap()
+        .clone()
+}
+
+#[track_caller]
+fn refused(text: &str, message: &str) {
+    let wrong = load(&format!("\n{text}")).unwrap_err();
+    assert!(wrong.starts_with(&format!("{NAME}:")), "{wrong}");
+    assert!(wrong.contains(message), "{wrong}");
+}
+
+#[test]
+fn every_action_that_ships_as_automatic_has_a_budget_that_is_on() {
+    for action in [
+        ActionType::ContainHost,
+        ActionType::KillProcess,
+        ActionType::BlockHash,
+    ] {
+        let covering = Settings::builtin()
+            .budgets
+            .covering(action, AssetClass::Workstation);
+        let limits: Vec<u32> = covering.map(|budget| budget.limit(None)).collect();
+        assert!(
+            limits.len() >= 2 && limits.iter().all(|limit| *limit <= 100),
+            "{action}: {limits:?}"
+        );
+    }
+}
+
+#[test]
+fn a_budget_of_the_same_name_replaces_the_shipped_one_and_off_removes_it() {
+    let settings = load(
+        "[budgets.contain-hosts]\nactions = [\"contain_host\"]\nwindow = \"10m\"\ncount = 2\n\
+         [budgets.one-detection]\noff = true",
+    )
+    .unwrap();
+    let names: Vec<&str> = settings
+        .budgets
+        .iter()
+        .map(|budget| budget.name.as_str())
+        .collect();
+    assert!(
+        !names.contains(&"one-detection") && names.contains(&"ban-hashes"),
+        "{names:?}"
+    );
+    let contain = settings
+        .budgets
+        .iter()
+        .find(|budget| budget.name == "contain-hosts")
+        .unwrap();
+    assert_eq!(
+        (contain.window, contain.count, contain.share),
+        (Duration::from_secs(600), 2, None)
+    );
+}
+
+#[test]
+fn the_smaller_of_count_and_share_holds_and_one_is_always_left() {
+    let budget = one("window = \"1h\"\ncount = 10\nshare = 2");
+    assert_eq!(budget.limit(None), 10);
+    assert_eq!(budget.limit(Some(10_000)), 10);
+    assert_eq!(budget.limit(Some(200)), 4);
+    assert_eq!(budget.limit(Some(3)), 1);
+    assert_eq!(budget.limit(Some(0)), 1);
+    assert_eq!(budget.limit(Some(u64::MAX)), 10);
+}
+
+#[test]
+fn a_budget_counts_only_what_it_covers() {
+    let budget =
+        one("actions = [\"contain_host\"]\nclasses = [\"server\"]\nwindow = \"1h\"\ncount = 1");
+    assert!(budget.covers(ActionType::ContainHost, AssetClass::Server));
+    assert!(!budget.covers(ActionType::ContainHost, AssetClass::Workstation));
+    assert!(!budget.covers(ActionType::KillProcess, AssetClass::Server));
+    let all = one("window = \"1h\"\ncount = 1");
+    assert!(all.covers(ActionType::BlockSender, AssetClass::Unknown));
+}
+
+#[test]
+fn sources_and_detections_have_budgets_of_their_own_where_that_is_said() {
+    let scopes = |per: &str| {
+        let budget = one(&format!("per = \"{per}\"\nwindow = \"1h\"\ncount = 1"));
+        [("a", "x"), ("a", "y"), ("b", "x")]
+            .map(|(source, detection)| budget.scope(source, detection))
+    };
+    let [one, two, three] = scopes("organization");
+    assert!(one == two && two == three);
+    let [one, two, three] = scopes("source");
+    assert!(one == two && two != three);
+    let [one, two, three] = scopes("detection");
+    assert!(one != two && two != three && one != three);
+}
+
+#[test]
+fn a_budget_that_means_nothing_is_refused() {
+    refused("[budgets.a]\ncount = 1", "count = 10, window = \"1h\"");
+    refused(
+        "[budgets.a]\nwindow = \"1h\"",
+        "count = 10, window = \"1h\"",
+    );
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"1s\"",
+        "from 1 minute to 30 days",
+    );
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"-1h\"",
+        "from 1 minute to 30 days",
+    );
+    refused("[budgets.a]\ncount = 1\nwindow = \"31d\"", "window");
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"1h\"\nshare = 0",
+        "from 1 to 100",
+    );
+    refused("[budgets.a]\ncount = -1\nwindow = \"1h\"", "count");
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"1h\"\noff = true",
+        "it is off",
+    );
+    refused(
+        "[budgets.A_b]\ncount = 1\nwindow = \"1h\"",
+        "lower-case letters",
+    );
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"1h\"\nactions = [\"release_host\"]",
+        "never runs by itself",
+    );
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"1h\"\nclases = []",
+        "clases",
+    );
+}
+
+#[test]
+fn the_reason_says_which_budget_and_how_large() {
+    let budget = one("per = \"detection\"\nwindow = \"15m\"\ncount = 30");
+    assert_eq!(
+        budget.spent(30).text,
+        "The budget “mine” of 30 by itself in 15 minutes for one detection is spent, so a person decides."
+    );
+    assert_eq!(budget.spent(30).rule, "budget-mine");
+}

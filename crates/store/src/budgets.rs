@@ -1,0 +1,182 @@
+//! Budgets: counting what ran by itself, in the transaction that lets it run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_model::{Action, OrganizationId};
+use rusqlite::{Connection, params};
+
+use crate::error::Result;
+use crate::ingest::Proposed;
+use crate::micros;
+use crate::sqlite::Store;
+
+/// Slices that a window is counted in. A slice counts until all of it has left the window, so a
+/// budget is never exceeded, and is free again at most one slice late.
+const SLICES: i64 = 60;
+
+/// One more against a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// The budget's name.
+    pub budget: String,
+    /// What is counted together: the budget, with the source or detection if each has its own.
+    pub scope: String,
+    /// How long the window is.
+    pub window: Duration,
+    /// How many there may be within the window.
+    pub limit: u32,
+}
+
+/// What an action that runs by itself is charged to, and what becomes of it when that is spent.
+#[derive(Clone)]
+pub struct Budgeted {
+    charges: Vec<Charge>,
+    otherwise: Arc<Otherwise>,
+}
+
+/// The proposal in place of an action, once these of its budgets are spent. Called in the
+/// transaction, and again if that is repeated.
+type Otherwise = dyn Fn(&Action, &[Charge]) -> Proposed + Send + Sync;
+
+impl Budgeted {
+    /// An action on these budgets, and the proposal that stands in for it when some are spent.
+    pub fn new(
+        charges: Vec<Charge>,
+        otherwise: impl Fn(&Action, &[Charge]) -> Proposed + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            charges,
+            otherwise: Arc::new(otherwise),
+        }
+    }
+}
+
+impl std::fmt::Debug for Budgeted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.charges).finish()
+    }
+}
+
+/// Budgets that have nothing left for an action.
+pub(crate) struct Spent {
+    charges: Vec<Charge>,
+    /// What is placed instead of it.
+    pub(crate) instead: Proposed,
+}
+
+impl Store {
+    /// How many ran by themselves within the window of a budget, as the budget counts them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn spent(
+        &self,
+        organization: &OrganizationId,
+        charge: &Charge,
+        now: Timestamp,
+    ) -> Result<u32> {
+        let (organization, charge) = (organization.clone(), charge.clone());
+        self.read(move |db| Ok(count(db, &organization, &charge, now)?.0))
+            .await
+    }
+}
+
+/// Charges an action to all its budgets, or to none when some are spent.
+pub(crate) fn charge(
+    db: &Connection,
+    action: &Action,
+    budgeted: Option<&Budgeted>,
+    now: Timestamp,
+) -> Result<Option<Spent>> {
+    let Some(Budgeted { charges, otherwise }) = budgeted else {
+        return Ok(None);
+    };
+    let organization = &action.organization;
+    let mut spent = Vec::new();
+    let mut newest = Vec::with_capacity(charges.len());
+    for charge in charges {
+        let (used, begun) = count(db, organization, charge, now)?;
+        if used >= charge.limit {
+            spent.push(charge.clone());
+        }
+        newest.push(begun);
+    }
+    if !spent.is_empty() {
+        let instead = otherwise(action, &spent);
+        return Ok(Some(Spent {
+            charges: spent,
+            instead,
+        }));
+    }
+    for (charge, begun) in charges.iter().zip(newest) {
+        let slice = slice(charge.window, now);
+        if begun < slice.start {
+            db.prepare_cached(
+                "DELETE FROM spending WHERE organization = ?1 AND scope = ?2 AND start <= ?3",
+            )?
+            .execute(params![organization.as_str(), charge.scope, slice.since])?;
+        }
+        db.prepare_cached(
+            "INSERT INTO spending (organization, scope, start, count) VALUES (?1, ?2, ?3, 1)
+             ON CONFLICT (organization, scope, start) DO UPDATE SET count = count + 1",
+        )?
+        .execute(params![organization.as_str(), charge.scope, slice.start])?;
+    }
+    Ok(None)
+}
+
+/// How many count now, and when the newest slice begins.
+fn count(
+    db: &Connection,
+    organization: &OrganizationId,
+    charge: &Charge,
+    now: Timestamp,
+) -> Result<(u32, i64)> {
+    let since = slice(charge.window, now).since;
+    Ok(db
+        .prepare_cached(
+            "SELECT coalesce(sum(count), 0), coalesce(max(start), 0) FROM spending
+             WHERE organization = ?1 AND scope = ?2 AND start > ?3",
+        )?
+        .query_row(params![organization.as_str(), charge.scope, since], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?)
+}
+
+struct Slice {
+    /// When the present slice begins.
+    start: i64,
+    /// Slices that begin after this still count.
+    since: i64,
+}
+
+fn slice(window: Duration, now: Timestamp) -> Slice {
+    let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX / 4);
+    let width = (window / SLICES).max(1);
+    let now = micros(now);
+    Slice {
+        start: now.div_euclid(width).saturating_mul(width),
+        since: now.saturating_sub(window).saturating_sub(width),
+    }
+}
+
+/// Whether people are to be told that these budgets are spent: once for each in its window.
+pub(crate) fn tell_once(db: &Connection, spent: &Spent, now: Timestamp) -> Result<bool> {
+    let organization = &spent.instead.action.organization;
+    let mut tell = false;
+    for charge in &spent.charges {
+        let name = format!("budget-told:{organization}:{}", charge.scope);
+        let window = i64::try_from(charge.window.as_micros()).unwrap_or(i64::MAX / 4);
+        let expires = micros(now).saturating_add(window);
+        let told = db
+            .prepare_cached(
+                "INSERT INTO facts (name, value, expires) VALUES (?1, 'true', ?2)
+                 ON CONFLICT (name) DO UPDATE SET expires = excluded.expires WHERE expires <= ?3",
+            )?
+            .execute(params![name, expires, micros(now)])?;
+        tell |= told == 1;
+    }
+    Ok(tell)
+}
