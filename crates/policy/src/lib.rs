@@ -12,6 +12,7 @@
 mod diagnostics;
 mod facts;
 mod file;
+pub mod lists;
 mod playbook;
 mod policy;
 mod question;

@@ -1,6 +1,8 @@
 //! What the crate promises to the others, checked from outside.
 
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod playbooks;
