@@ -1,8 +1,9 @@
 //! An organization's protection lists: what must not be touched, what may only be touched after a
-//! yes, and what alone may be touched. Owns entries, their check and finding the ones a target is on.
-//! It has no clock and no store, and it does not decide: what being on a list leads to is policy's
-//! business.
+//! yes, and what alone may be touched. Owns entries, their check, finding the ones a target is on,
+//! and their CSV form. It has no clock and no store, and it does not decide: what being on a list
+//! leads to is policy's business.
 
+pub mod csv;
 mod entry;
 mod form;
 mod glob;

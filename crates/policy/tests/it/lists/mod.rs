@@ -2,6 +2,7 @@
 //! text can bring about.
 
 mod counting;
+mod csv;
 mod matching;
 mod properties;
 

@@ -15,7 +15,7 @@ use quell_policy::lists::{Draft, Entry, Lists, MOST, Strength, Subject};
 use super::{Asked, at, indicator};
 
 /// Few words, so that entries and targets meet.
-fn value() -> impl Strategy<Value = String> {
+pub(super) fn value() -> impl Strategy<Value = String> {
     let words = [
         "a",
         "b",
@@ -100,7 +100,7 @@ fn draft() -> impl Strategy<Value = Draft> {
     )
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+pub(super) fn entry() -> impl Strategy<Value = Entry> {
     draft().prop_filter_map("it makes no sense", |draft| Entry::new(draft).ok())
 }
 
