@@ -11,7 +11,9 @@ mod index;
 mod names;
 mod place;
 mod search;
+mod special;
 
 pub use entry::{Draft, Entry, LONGEST, Problem, Problems, Strength, Subject};
 pub use index::Lists;
 pub use search::{Found, Lookup, MOST};
+pub use special::special;

@@ -90,7 +90,6 @@ impl Network {
     }
 
     /// Whether every address of `other` is one of its own.
-    #[cfg(test)]
     pub(super) fn contains(self, other: Self) -> bool {
         self.v4 == other.v4
             && self.bits <= other.bits
