@@ -15,6 +15,7 @@ mod examples;
 mod facts;
 mod file;
 mod folder;
+pub mod lists;
 pub mod matrix;
 mod playbook;
 mod policy;

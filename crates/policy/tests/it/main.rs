@@ -5,7 +5,10 @@ mod budgets;
 #[cfg(test)]
 mod folder;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod loading;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod playbooks;
