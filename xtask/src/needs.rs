@@ -65,38 +65,53 @@ pub(crate) fn nextest() -> bool {
 pub(crate) fn python() -> Result<()> {
     // Debian's python3 has `venv` but leaves out `ensurepip`, without which it fails half way.
     let present = || answers(program("python3").args(["-c", "import venv, ensurepip"]));
+    let what = "`python3` with its `venv` module";
+    debian(what, present, &["python3", "python3-venv"]).map(drop)
+}
+
+/// Makes sure that proofs have their solver. Answers with a note.
+pub(crate) fn solver() -> Result<&'static str> {
+    // The tests look for it in the same places.
+    let named = std::env::var_os("CVC5").unwrap_or_else(|| "cvc5".into());
+    let present = || answers(program(&named).arg("--version"));
+    let installed = debian(
+        "`cvc5`, with which policies are proved,",
+        present,
+        &["cvc5"],
+    )?;
+    Ok(if installed {
+        "installed it with apt-get"
+    } else {
+        "already there"
+    })
+}
+
+/// Installs packages unless what they bring is there. Answers whether that was needed.
+fn debian(what: &str, present: impl Fn() -> bool, packages: &[&str]) -> Result<bool> {
     if present() {
-        return Ok(());
+        return Ok(false);
     }
+    let names = packages.join(" and ");
     let root = program("id").arg("-u").output();
     let root = root.is_ok_and(|id| id.stdout.trim_ascii() == b"0");
     if !root || !answers(program("apt-get").arg("--version")) {
         bail!(
-            "`python3` with its `venv` module is not installed, and only root on Debian or Ubuntu \
-             can have it installed from here; install python3 and python3-venv"
+            "{what} is not installed, and only root on Debian or Ubuntu can have it installed from \
+             here; install {names}"
         );
     }
-    let packages = [
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "python3",
-        "python3-venv",
-    ];
-    for words in [["update"].as_slice(), &packages] {
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+    for words in [["update"].as_slice(), &install] {
         let mut apt = program("apt-get");
         apt.args(words).env("DEBIAN_FRONTEND", "noninteractive");
         let outcome = run(&mut apt, "apt-get")?;
         // An outdated package list may do, so only the end counts.
         if !outcome.succeeded && words != ["update"] {
-            bail!(
-                "`apt-get` could not install python3 and python3-venv:\n{}",
-                outcome.output
-            );
+            bail!("`apt-get` could not install {names}:\n{}", outcome.output);
         }
     }
     if !present() {
-        bail!("`apt-get` installed python3 and python3-venv, but `python3` still has no `venv`");
+        bail!("`apt-get` installed {names}, but {what} is still not there");
     }
-    Ok(())
+    Ok(true)
 }

@@ -25,6 +25,7 @@ pub(crate) fn command() -> Result<ExitCode> {
     let mut report = Report::new(stdout());
     report.stage("formatting", formatting)?;
     report.stage("python packages", python_packages)?;
+    report.stage("solver", solver)?;
     report.stage("clippy", clippy)?;
     let built = report.stage("build", build)?;
     for (name, stage) in [
@@ -53,6 +54,10 @@ fn formatting() -> Result<Verdict> {
 fn python_packages() -> Result<Verdict> {
     let note = python::ensure()?;
     Ok(Verdict::of(true, String::new()).noting(note))
+}
+
+fn solver() -> Result<Verdict> {
+    Ok(Verdict::of(true, String::new()).noting(needs::solver()?))
 }
 
 fn clippy() -> Result<Verdict> {

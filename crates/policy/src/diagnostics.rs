@@ -73,8 +73,9 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Sorts and keeps each complaint once.
-    pub(crate) fn new(mut all: Vec<Diagnostic>) -> Self {
+    /// Sorts and keeps each complaint once. There has to be one: nothing wrong is not an error.
+    #[must_use]
+    pub fn new(mut all: Vec<Diagnostic>) -> Self {
         all.sort();
         all.dedup();
         Self(all)

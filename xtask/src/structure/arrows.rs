@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "quell-store",
             "quell-connectors",
             "quell-connector",
+            "quell-proof",
             "quell-policy",
             "quell-model",
             "quell-twins",
@@ -41,6 +42,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("quell-connectors", &["quell-connector", "quell-model"]),
     ("quell-connector", &["quell-model"]),
+    // For `quell` alone: a service that decides must not wait for a solver.
+    ("quell-proof", &["quell-policy", "quell-model"]),
     ("quell-policy", &["quell-model"]),
     ("quell-store", &["quell-model"]),
     ("quell-model", &[]),
@@ -73,9 +76,15 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
         "send mail through the `smtp` connector",
     ),
     (
+        // Proofs are about the rules themselves, so they need the language these are in.
         "cedar-policy",
-        &["quell-policy"],
+        &["quell-policy", "quell-proof"],
         "ask the policy for a decision",
+    ),
+    (
+        "cedar-policy-symcc",
+        &["quell-proof"],
+        "ask for a proof through its functions",
     ),
 ];
 

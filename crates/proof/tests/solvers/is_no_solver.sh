@@ -1,0 +1,3 @@
+#!/bin/sh
+# Another program altogether.
+echo "something 5.1"
