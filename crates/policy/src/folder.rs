@@ -6,6 +6,7 @@
 //!   policy.toml          the matrix and the budgets: what stands there replaces what ships
 //!   *.cedar              rules of one's own beside the shipped ones
 //!   playbooks/*.toml     playbooks of one's own; one of a shipped name replaces it
+//!   properties/*.cedar   what must hold whatever the rules say, for `quell policy prove`
 //!   tests/*.toml         examples with the expected decision, for `quell policy test`
 //! ```
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::examples::Example;
+use crate::matrix::Matrix;
 use crate::playbook::Playbooks;
 use crate::policy::Policy;
 use crate::settings::Settings;
@@ -38,6 +40,7 @@ enum Part {
     Rules,
     Playbook,
     Examples,
+    Properties,
 }
 
 /// A folder that has been read and checked.
@@ -51,6 +54,10 @@ pub struct Loaded {
     pub playbooks: Playbooks,
     /// What policy is expected to say.
     pub examples: Vec<Example>,
+    /// The texts of all rules, by name: those of the matrix, the shipped ones and one's own.
+    pub rules: Vec<(String, String)>,
+    /// The texts with what must hold whatever the rules say, by name; none when it has none of its own.
+    pub properties: Vec<(String, String)>,
 }
 
 impl Folder {
@@ -86,11 +93,12 @@ impl Folder {
             None => Ok(Settings::builtin().clone()),
         };
         let settings = settings.map_err(&mut keep).ok();
-        let mut rules = vec![Policy::builtin_source()];
-        rules.extend(of(Part::Rules));
         // Rules are checked even where the matrix cannot be read, so that one attempt shows everything.
         let matrix = &settings.as_ref().unwrap_or(Settings::builtin()).matrix;
-        let policy = Policy::with(matrix, &rules).map_err(&mut keep).ok();
+        let compiled = matrix.rules();
+        let mut sources = vec![Matrix::compiled(&compiled), Policy::builtin_source()];
+        sources.extend(of(Part::Rules));
+        let policy = Policy::load(&sources).map_err(&mut keep).ok();
         let playbooks = Playbooks::load(&of(Part::Playbook)).map_err(&mut keep).ok();
         let mut examples = Vec::new();
         for source in of(Part::Examples) {
@@ -105,6 +113,8 @@ impl Folder {
                 policy,
                 playbooks,
                 examples,
+                rules: owned(&sources),
+                properties: owned(&of(Part::Properties)),
             }),
             _ => Err(Diagnostics::new(wrong)),
         }
@@ -118,7 +128,7 @@ impl Folder {
                 text: "",
             };
             Diagnostic::at(&source, 0, message)
-                .help("a policy folder has policy.toml, *.cedar, playbooks/*.toml and tests/*.toml")
+                .help("a policy folder has policy.toml, *.cedar, playbooks/*.toml, properties/*.cedar and tests/*.toml")
         };
         let mut wrong: Vec<Diagnostic> = self
             .files
@@ -136,11 +146,19 @@ impl Folder {
     }
 }
 
+fn owned(sources: &[Source<'_>]) -> Vec<(String, String)> {
+    sources
+        .iter()
+        .map(|source| (source.name.to_owned(), source.text.to_owned()))
+        .collect()
+}
+
 fn part(path: &str) -> Option<Part> {
     match path.rsplit_once('/') {
         None if path == "policy.toml" => Some(Part::Settings),
         None if path.ends_with(".cedar") => Some(Part::Rules),
         Some(("playbooks", file)) if file.ends_with(".toml") => Some(Part::Playbook),
+        Some(("properties", file)) if file.ends_with(".cedar") => Some(Part::Properties),
         Some(("tests", file)) if file.ends_with(".toml") => Some(Part::Examples),
         _ => None,
     }

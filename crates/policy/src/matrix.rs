@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use quell_model::{ActionType, EntityType, Severity};
 use serde::Serialize;
 
+use crate::diagnostics::Source;
+
 mod compile;
 mod read;
 
@@ -256,6 +258,15 @@ impl Default for Matrix {
 }
 
 impl Matrix {
+    /// The text of [`Matrix::rules`] as a source to load; its rules are listed at their cells.
+    #[must_use]
+    pub const fn compiled(rules: &str) -> Source<'_> {
+        Source {
+            name: COMPILED,
+            text: rules,
+        }
+    }
+
     /// The rules it means, as text in the policy language.
     #[must_use]
     pub fn rules(&self) -> String {

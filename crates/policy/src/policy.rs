@@ -12,7 +12,7 @@ use quell_model::{ActionType, Decision, Outcome, Reason};
 
 use crate::diagnostics::{Diagnostics, Source};
 use crate::facts::{Mode, Vocabulary};
-use crate::matrix::{COMPILED, Matrix};
+use crate::matrix::Matrix;
 use crate::question::Question;
 use crate::rule::Rule;
 use crate::settings::Settings;
@@ -85,10 +85,7 @@ impl Policy {
     /// As [`Policy::load`].
     pub fn with(matrix: &Matrix, rules: &[Source<'_>]) -> Result<Self, Diagnostics> {
         let text = matrix.rules();
-        let mut sources = vec![Source {
-            name: COMPILED,
-            text: &text,
-        }];
+        let mut sources = vec![Matrix::compiled(&text)];
         sources.extend_from_slice(rules);
         Self::load(&sources)
     }

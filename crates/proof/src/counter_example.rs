@@ -62,9 +62,6 @@ pub struct CounterExample {
     /// How sure the vendor is, when it said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<i64>,
-    /// Confidence from which servers and critical assets are contained without a person, when set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub contain_confidence: Option<i64>,
     /// Connector the alert came from.
     pub source: String,
     /// Rule or pattern that fired.
@@ -142,7 +139,6 @@ impl CounterExample {
                 .into_iter()
                 .find(|one| i64::from(one.level()) == level)?,
             confidence: number("confidence"),
-            contain_confidence: number("contain_confidence"),
             source: text("source")?,
             detection: text("detection")?,
             permitted_by: permits
@@ -207,9 +203,6 @@ impl CounterExample {
             Some(confidence) => format!("confidence {confidence}"),
             None => "no confidence given".to_owned(),
         });
-        if let Some(threshold) = self.contain_confidence {
-            said.push(format!("threshold for containment {threshold}"));
-        }
         for (name, text) in [("source", &self.source), ("detection", &self.detection)] {
             if text != UNINTERESTING {
                 said.push(format!("{name} {}", quoted(text)));

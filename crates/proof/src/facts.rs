@@ -7,8 +7,6 @@ pub(crate) const POSSIBLE: &[&str] = &[
     "forbid (principal, action, resource) unless { context.severity >= 1 && context.severity <= 5 };",
     "forbid (principal, action, resource) when { context has confidence }
      unless { context.confidence >= 0 && context.confidence <= 100 };",
-    "forbid (principal, action, resource) when { context has contain_confidence }
-     unless { context.contain_confidence >= 1 && context.contain_confidence <= 255 };",
     "forbid (principal, action, resource) when { resource has prevalence && resource.prevalence < 0 };",
     "forbid (principal, action, resource) when { resource has recipients && resource.recipients < 0 };",
     "forbid (principal, action, resource is File)
@@ -23,7 +21,6 @@ pub(crate) const PLAIN: &[&str] = &[
     "forbid (principal, action, resource) when { resource.critical };",
     "forbid (principal, action, resource) when { resource in [List::\"never\", List::\"ask\"] };",
     "forbid (principal, action, resource) when { context has confidence };",
-    "forbid (principal, action, resource) when { context has contain_confidence };",
     "forbid (principal, action, resource) unless { context.severity == 4 };",
     "forbid (principal, action, resource) unless { context.source == \"example\" };",
     "forbid (principal, action, resource) unless { context.detection == \"example\" };",
@@ -49,7 +46,7 @@ mod tests {
     use quell_model::action::Basis;
     use quell_model::entity::{EmailMessage, File, Host};
     use quell_model::{ActionType, AssetFacts, Entity, Outcome, Severity};
-    use quell_policy::{FileFacts, Policy, Question, Settings, Source};
+    use quell_policy::{FileFacts, Policy, Question, Source};
 
     use super::*;
 
@@ -103,32 +100,29 @@ mod tests {
             for (severity, confidence) in
                 severities.into_iter().flat_map(|s| numbers.map(|n| (s, n)))
             {
-                for contain_confidence in numbers {
-                    for prevalence in [None, Some(0), Some(u32::MAX)] {
-                        let question = Question {
-                            action: *action,
-                            target,
-                            asset: &AssetFacts::default(),
-                            basis: &Basis {
-                                severity,
-                                confidence,
-                                source: String::new(),
-                                detection: String::new(),
-                            },
-                            file: FileFacts {
-                                os_signed: None,
-                                prevalence,
-                            },
-                            lists: &[],
-                            settings: &Settings { contain_confidence },
-                        };
-                        let decision = policy.decide(&question);
-                        assert_eq!(
-                            decision.outcome,
-                            Outcome::Auto,
-                            "{question:#?} {decision:?}"
-                        );
-                    }
+                for prevalence in [None, Some(0), Some(u32::MAX)] {
+                    let question = Question {
+                        action: *action,
+                        target,
+                        asset: &AssetFacts::default(),
+                        basis: &Basis {
+                            severity,
+                            confidence,
+                            source: String::new(),
+                            detection: String::new(),
+                        },
+                        file: FileFacts {
+                            os_signed: None,
+                            prevalence,
+                        },
+                        lists: &[],
+                    };
+                    let decision = policy.decide(&question);
+                    assert_eq!(
+                        decision.outcome,
+                        Outcome::Auto,
+                        "{question:#?} {decision:?}"
+                    );
                 }
             }
         }

@@ -58,6 +58,7 @@ Decide what it may do (a folder of texts, under version control):
   policy check       Say what is wrong with it, with file, line and column
   policy show        Print who decides about what, and the rules behind it
   policy test        Run its examples
+  policy prove       Prove what it can never do, or that a change permits nothing new
 
 Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):
   actions            List actions: what was decided, and where each stands

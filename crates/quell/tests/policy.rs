@@ -90,6 +90,29 @@ fn mistakes_are_told_with_file_line_and_column() {
 }
 
 #[test]
+fn without_a_solver_a_proof_says_what_to_install() {
+    let (_folder, path) = begun("policy-prove");
+    let ran = quell(&["policy", "prove", &path, "--solver", "/nowhere/cvc5"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.contains("apt-get install cvc5"), "{ran:?}");
+}
+
+#[test]
+fn a_property_that_permits_is_refused_by_the_check() {
+    let (folder, path) = begun("policy-property");
+    folder.file(
+        "policy/properties/mine.cedar",
+        "@id(\"a\") @reason(\"A.\")\npermit (principal, action, resource);",
+    );
+    let ran = quell(&["policy", "check", &path]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.err.contains("mine.cedar:1:1: a property cannot permit"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn a_configuration_whose_policy_folder_is_missing_is_refused_at_its_key() {
     let folder = Folder::new("policy-missing");
     let config = folder.file(

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use quell_model::{ActionType, Severity};
-use quell_policy::Policy;
+use quell_policy::{Matrix, Policy, Settings};
 use quell_proof::{Comparison, Mode, Solver, compare};
 
 use crate::support::{
@@ -14,7 +14,7 @@ checks! {
     Solver: a_loosened_severity_is_found_where_it_is_loosened,
     Solver: a_tightened_policy_permits_nothing_new,
     Solver: what_a_person_may_newly_approve_is_found,
-    Solver: a_rule_beside_the_shipped_ones_is_compared_with_them,
+    Solver: a_loosened_cell_of_the_matrix_is_found_and_named,
     Nothing: the_same_rules_need_no_solver,
     Nothing: rules_that_do_not_load_are_refused_with_their_line,
 }
@@ -89,14 +89,14 @@ fn what_a_person_may_newly_approve_is_found() -> Outcome {
     Ok(())
 }
 
-fn a_rule_beside_the_shipped_ones_is_compared_with_them() -> Outcome {
-    let beside = r#"
-        @id("mine") @reason("Sessions of the sales department end automatically.")
-        permit (principal == Mode::"auto", action == Action::"revoke_sessions", resource)
-        when { context.severity >= 3 && resource.labels.contains("sales") };
-    "#;
-    let old = [Policy::builtin_source()];
-    let new = [Policy::builtin_source(), named("mine.cedar", beside)];
+fn a_loosened_cell_of_the_matrix_is_found_and_named() -> Outcome {
+    let text = "[actions.revoke_sessions]\nany = \"auto\"\nvip = \"ask\"";
+    let mine = Settings::load(&named("policy/policy.toml", text))?
+        .matrix
+        .rules();
+    let shipped = Settings::builtin().matrix.rules();
+    let old = [Matrix::compiled(&shipped), Policy::builtin_source()];
+    let new = [Matrix::compiled(&mine), Policy::builtin_source()];
     let found = exceptions(compare(&solver()?, &old, &new)?);
     let [found] = <[_; 1]>::try_from(found).map_err(|found| format!("{found:#?}"))?;
     assert_eq!(
@@ -105,8 +105,9 @@ fn a_rule_beside_the_shipped_ones_is_compared_with_them() -> Outcome {
     );
     assert_eq!(
         counter_example(found.verdict)?.to_string(),
-        "Quell may revoke sessions by itself. Target: account (not critical, labels “sales”, on no list). \
-         Alert: severity high, no confidence given. Permitted by `mine` (mine.cedar:2)."
+        "Quell may revoke sessions by itself. Target: account (not critical, no labels, on no list). \
+         Alert: severity high, no confidence given. Permitted by `revoke-sessions-any` \
+         (policy/policy.toml:2)."
     );
     Ok(())
 }

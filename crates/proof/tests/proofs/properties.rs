@@ -1,7 +1,7 @@
 //! Properties: those that ship hold, those that do not hold are shown to, and what is not one is
 //! refused.
 
-use quell_policy::Policy;
+use quell_policy::{Matrix, Policy, Settings};
 use quell_proof::{Attribute, Mode, Property, prove};
 use serde_json::json;
 
@@ -28,7 +28,9 @@ checks! {
 
 fn the_shipped_rules_keep_the_shipped_properties() -> Outcome {
     let properties = Property::load(&[Property::shipped_source()])?;
-    let verdicts = prove(&solver()?, &[Policy::builtin_source()], &properties)?;
+    let matrix = Settings::builtin().matrix.rules();
+    let rules = [Matrix::compiled(&matrix), Policy::builtin_source()];
+    let verdicts = prove(&solver()?, &rules, &properties)?;
     assert_eq!(verdicts.len(), properties.len());
     for (property, verdict) in properties.iter().zip(verdicts) {
         assert!(verdict.holds(), "{}: {verdict}", property.id());

@@ -1,12 +1,14 @@
 //! `quell policy`: writing, checking, showing and testing what Quell may do. Works on a folder of texts
 //! and calls nobody, so that it runs where the folder is under version control.
 
+mod prove;
 mod show;
 mod test;
 
 use std::path::{Path, PathBuf};
 
 use quell_policy::{Example, Folder, Loaded, Settings};
+use quell_proof::Property;
 use serde_json::json;
 
 use crate::failure::{Failure, Result, why};
@@ -16,7 +18,7 @@ use crate::output::{self, Format};
 /// What can be done with a policy.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Makes a policy folder to start from: the shipped matrix and examples, to be changed.
+    /// Makes a policy folder to start from: the shipped matrix, examples and properties.
     Init(Place),
     /// Says what is wrong with a policy: unknown names, rules that can never apply, contradictions.
     Check(Place),
@@ -24,6 +26,8 @@ pub enum Command {
     Show(show::Arguments),
     /// Runs the examples of a policy and says where it decides otherwise than expected.
     Test(Place),
+    /// Proves that a policy can never do what must not be, or that a change permits nothing new.
+    Prove(prove::Arguments),
 }
 
 /// The folder a command is about.
@@ -44,6 +48,7 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
         Command::Check(place) => check(&place.folder, format),
         Command::Show(arguments) => show::run(arguments, format),
         Command::Test(place) => test::run(&place.folder, format),
+        Command::Prove(arguments) => prove::run(arguments, format),
     }
 }
 
@@ -60,6 +65,9 @@ fn load(path: &Path) -> Result<Loaded> {
 
 fn check(path: &Path, format: Format) -> Result<()> {
     let loaded = load(path)?;
+    if !loaded.properties.is_empty() {
+        Property::load(&prove::sources(&loaded.properties))?;
+    }
     let own = loaded
         .policy
         .rules()
@@ -83,10 +91,14 @@ fn check(path: &Path, format: Format) -> Result<()> {
 }
 
 /// The files of a new folder.
-fn beginning() -> [(&'static str, &'static str); 2] {
+fn beginning() -> [(&'static str, &'static str); 3] {
     [
         ("policy.toml", Settings::builtin_source().text),
         ("tests/examples.toml", Example::shipped().text),
+        (
+            "properties/properties.cedar",
+            Property::shipped_source().text,
+        ),
     ]
 }
 
@@ -117,8 +129,8 @@ fn init(path: &Path, format: Format) -> Result<()> {
         return output::json(&json!({ "written": written }));
     }
     output::say(&format!(
-        "wrote {}\nChange them, then: quell policy check {folder} && quell policy test {folder}\n",
-        written.join(" and "),
+        "wrote {}\n\nChange them, then: quell policy check {folder} && quell policy test {folder}\n",
+        written.join("\n      "),
         folder = path.display()
     ));
     Ok(())
