@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::pace;
-use crate::plan;
+use crate::plan::{self, Standpoint};
 use crate::rules::Rules;
 use crate::step::Step;
 
@@ -125,8 +125,13 @@ impl Engine {
             return Ok(Some(stored));
         }
         let approved = action.clocks.approved.is_some();
+        let at = Standpoint {
+            connection: &action.connection,
+            now: self.now(),
+        };
         let decision = plan::decide(
             &rules,
+            at,
             action.action,
             &action.target,
             &action.asset,

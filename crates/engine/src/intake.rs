@@ -17,7 +17,7 @@ use tracing::info;
 
 use crate::engine::{Connection, Engine};
 use crate::execute::{Decided, Fresh};
-use crate::plan::{self, Planned};
+use crate::plan::{self, Planned, Standpoint};
 use crate::rules::Rules;
 use crate::{pace, tell, worker};
 
@@ -115,7 +115,12 @@ impl Engine {
         received: Timestamp,
     ) -> Result<Taken, IntakeError> {
         let connected = &source.connected;
-        let plan = plan::plan(rules, &alert, |effect| connected.facts(effect).is_some());
+        let at = Standpoint {
+            connection: &connected.id,
+            now: received,
+        };
+        let supports = |effect| connected.facts(effect).is_some();
+        let plan = plan::plan(rules, at, &alert, supports);
         let id = AlertId::new(self.0.ids.uuid());
         let incident = IncidentId::new(self.0.ids.uuid());
         let mut proposed = Vec::with_capacity(plan.actions.len());

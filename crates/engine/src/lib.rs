@@ -27,7 +27,7 @@ mod worker;
 pub use approval::{ActError, shown};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};
-pub use plan::{Plan, Planned, documents, plan};
-pub use rules::{AssetRule, Guardrails, ListEntry, OptIn, Rules, Strength};
+pub use plan::{Plan, Planned, Standpoint, documents, plan};
+pub use rules::{AssetRule, Guardrails, Listed, OptIn, Rules};
 
 pub(crate) use quell_connector::BoxFuture;

@@ -1,12 +1,14 @@
 //! The plan for an alert: what is proposed, what is decided about it, and why. Pure, so that
 //! `quell plan` says precisely what the server would do.
 
+use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_connector::document::{self, Document};
 use quell_connector::vendor::Normalise;
 use quell_model::{
-    ActionType, Alert, AssetFacts, Basis, Decision, Effect, Entity, Outcome, Reason,
+    ActionType, Alert, AssetFacts, Basis, ConnectionId, Decision, Effect, Entity, Outcome, Reason,
 };
+use quell_policy::lists::Lookup;
 use quell_policy::{FileFacts, Question, Skipped};
 
 use crate::rules::Rules;
@@ -39,9 +41,23 @@ pub struct Planned {
     pub shadow: bool,
 }
 
+/// Where and when it is decided: what list entries may be limited to.
+#[derive(Debug, Clone, Copy)]
+pub struct Standpoint<'a> {
+    /// The connection that would act.
+    pub connection: &'a ConnectionId,
+    /// The moment.
+    pub now: Timestamp,
+}
+
 /// Plans for an alert. `supports` says whether the alert's connection can do an effect.
 #[must_use]
-pub fn plan(rules: &Rules, alert: &Alert, supports: impl Fn(Effect) -> bool) -> Plan {
+pub fn plan(
+    rules: &Rules,
+    at: Standpoint<'_>,
+    alert: &Alert,
+    supports: impl Fn(Effect) -> bool,
+) -> Plan {
     let proposed = rules.playbooks.propose(alert);
     let basis = basis(alert);
     let actions = proposed
@@ -64,7 +80,8 @@ pub fn plan(rules: &Rules, alert: &Alert, supports: impl Fn(Effect) -> bool) -> 
                     ),
                 ),
                 None => {
-                    let decision = decide(rules, proposal.action, &proposal.target, &asset, &basis);
+                    let decision =
+                        decide(rules, at, proposal.action, &proposal.target, &asset, &basis);
                     with_doubt(alert, &proposal.target, decision)
                 }
             };
@@ -140,18 +157,27 @@ fn asset(rules: &Rules, alert: &Alert, target: &Entity) -> AssetFacts {
 /// Asks policy.
 pub(crate) fn decide(
     rules: &Rules,
+    at: Standpoint<'_>,
     action: ActionType,
     target: &Entity,
     asset: &AssetFacts,
     basis: &Basis,
 ) -> Decision {
+    let listed = rules.guardrails.listed(&Lookup {
+        action,
+        target,
+        labels: &asset.labels,
+        connection: at.connection,
+        now: at.now,
+    });
     rules.policy.decide(&Question {
         action,
         target,
         asset,
         basis,
         file: FileFacts::default(),
-        lists: &rules.guardrails.lists(target),
+        lists: &listed.names,
+        entry: listed.entry.as_deref(),
     })
 }
 

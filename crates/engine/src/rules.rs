@@ -1,9 +1,10 @@
 //! The rules in force: playbooks, policy and the organization's guardrails, replaced as a whole.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
+use quell_policy::lists::{Lists, Lookup, Strength};
 use quell_policy::{Budgets, Playbooks, Policy, list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,37 +47,13 @@ pub struct AssetRule {
     pub owner: Option<String>,
 }
 
-/// How strongly a list protects what is on it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Strength {
-    /// Never by itself.
-    Ask,
-    /// Nobody through Quell.
-    Never,
-}
-
-/// One protected thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListEntry {
-    /// A host name or device id, file hash, account, domain, address or sender. Case does not matter.
-    pub value: String,
-    /// How strongly it is protected.
-    pub strength: Strength,
-    /// Why, for the person who finds it in the way.
-    pub reason: String,
-}
-
 /// What the organization turned on and protects.
 #[derive(Debug, Clone, Default)]
 pub struct Guardrails {
     /// Action types Quell may do; all others are decided and recorded only.
     pub opted_in: BTreeMap<ActionType, OptIn>,
     assets: Vec<AssetRule>,
-    lists: HashMap<String, Strength>,
+    lists: Lists,
 }
 
 impl Guardrails {
@@ -85,15 +62,8 @@ impl Guardrails {
     pub fn new(
         opted_in: BTreeMap<ActionType, OptIn>,
         assets: Vec<AssetRule>,
-        entries: &[ListEntry],
+        lists: Lists,
     ) -> Self {
-        let mut lists = HashMap::new();
-        for entry in entries {
-            let strength = lists
-                .entry(entry.value.to_lowercase())
-                .or_insert(entry.strength);
-            *strength = (*strength).max(entry.strength);
-        }
         Self {
             opted_in,
             assets,
@@ -140,57 +110,45 @@ impl Guardrails {
             })
     }
 
+    /// How many list entries there are.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.lists.entries().len()
+    }
+
     /// The lists a target is on.
     #[must_use]
-    pub fn lists(&self, target: &Entity) -> Vec<&'static str> {
-        let strongest = names(target)
-            .into_iter()
-            .flatten()
-            .filter_map(|name| self.lists.get(&name.to_lowercase()))
-            .max();
-        match strongest {
-            None => Vec::new(),
-            Some(Strength::Ask) => vec![list::ASK],
-            Some(Strength::Never) => vec![list::NEVER],
+    pub fn listed(&self, lookup: &Lookup<'_>) -> Listed {
+        let found = self.lists.find(lookup);
+        let mut names = Vec::new();
+        match found.strength {
+            Some(Strength::Never) => names.push(list::NEVER),
+            Some(Strength::Ask) => names.push(list::ASK),
+            Some(Strength::Allow) | None => {}
         }
+        if found.not_allowed {
+            names.push(list::NOT_ALLOWED);
+        }
+        let entry = found.entries.first().map(|entry| {
+            let reason = entry.reason.trim_end_matches('.');
+            format!(
+                "“{reason}” ({} {}, {})",
+                entry.subject.as_str(),
+                entry.value,
+                entry.author
+            )
+        });
+        Listed { names, entry }
     }
 }
 
-/// Everything a target could be listed as.
-fn names(target: &Entity) -> Vec<Option<&str>> {
-    match target {
-        Entity::Host(host) => vec![host.id.as_deref(), host.name.as_deref()],
-        // A process is protected with its host, its name and its file.
-        Entity::Process(process) => vec![
-            process.host_id.as_deref(),
-            process.host_name.as_deref(),
-            process.name.as_deref(),
-            process.sha256.as_deref(),
-        ],
-        Entity::File(file) => {
-            vec![
-                file.sha256.as_deref(),
-                file.md5.as_deref(),
-                file.sha1.as_deref(),
-                file.name.as_deref(),
-            ]
-        }
-        Entity::Account(account) => {
-            vec![
-                account.id.as_deref(),
-                account.principal.as_deref(),
-                account.name.as_deref(),
-            ]
-        }
-        Entity::EmailMessage(message) => {
-            vec![message.message_id.as_deref(), message.sender.as_deref()]
-        }
-        Entity::NetworkIndicator(indicator) => vec![Some(indicator.value.as_str())],
-        Entity::Sender(sender) => vec![Some(sender.value.as_str())],
-        Entity::CloudInstance(instance) => vec![instance.id.as_deref()],
-        Entity::AccessKey(key) => vec![key.id.as_deref(), key.user.as_deref()],
-        Entity::InboxRule(rule) => vec![rule.mailbox.as_deref(), rule.id.as_deref()],
-    }
+/// The lists a target is on, as policy is told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Their names.
+    pub names: Vec<&'static str>,
+    /// Words about the strongest entry.
+    pub entry: Option<String>,
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -226,28 +184,13 @@ mod tests {
             ..AssetRule::default()
         };
         for pattern in ["d1", "DC-01", "dc-*", "*-01", "*c-0*"] {
-            let guardrails = Guardrails::new(BTreeMap::new(), vec![rule(pattern)], &[]);
+            let guardrails =
+                Guardrails::new(BTreeMap::new(), vec![rule(pattern)], Lists::default());
             assert!(guardrails.asset(&host("Dc-01")).critical, "{pattern}");
             assert!(
                 !guardrails.asset(&host("x")).critical || pattern == "d1",
                 "{pattern}"
             );
-        }
-    }
-
-    #[test]
-    fn the_stronger_of_two_entries_holds_in_whatever_order_they_are_written() {
-        let entry = |strength| ListEntry {
-            value: "WS-1".into(),
-            strength,
-            reason: String::new(),
-        };
-        for entries in [
-            [entry(Strength::Never), entry(Strength::Ask)],
-            [entry(Strength::Ask), entry(Strength::Never)],
-        ] {
-            let guardrails = Guardrails::new(BTreeMap::new(), Vec::new(), &entries);
-            assert_eq!(guardrails.lists(&host("ws-1")), [list::NEVER]);
         }
     }
 
@@ -258,7 +201,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
         };
         let opted = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
-        let guardrails = Guardrails::new(opted, Vec::new(), &[]);
+        let guardrails = Guardrails::new(opted, Vec::new(), Lists::default());
         assert!(guardrails.opted_in(ActionType::ReleaseHost));
         assert!(!guardrails.opted_in(ActionType::BlockHash));
     }

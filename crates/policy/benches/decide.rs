@@ -75,6 +75,7 @@ fn main() {
             prevalence: Some(3),
         },
         lists,
+        entry: None,
     };
 
     time(

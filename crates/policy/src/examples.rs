@@ -162,6 +162,7 @@ impl Example {
             basis: &self.basis,
             file: self.facts,
             lists: &lists,
+            entry: None,
         });
         let mut problems = Vec::new();
         if decision.outcome != self.expect {

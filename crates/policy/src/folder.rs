@@ -5,6 +5,7 @@
 //! policy/
 //!   policy.toml          the matrix and the budgets: what stands there replaces what ships
 //!   *.cedar              rules of one's own beside the shipped ones
+//!   lists/*.csv          who and what must not be touched, or only after a yes, or alone may be
 //!   playbooks/*.toml     playbooks of one's own; one of a shipped name replaces it
 //!   properties/*.cedar   what must hold whatever the rules say, for `quell policy prove`
 //!   tests/*.toml         examples with the expected decision, for `quell policy test`
@@ -12,11 +13,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::examples::Example;
+use crate::lists::{self, Lists};
 use crate::matrix::Matrix;
 use crate::playbook::Playbooks;
 use crate::policy::Policy;
@@ -38,6 +41,7 @@ pub struct Folder {
 enum Part {
     Settings,
     Rules,
+    Lists,
     Playbook,
     Examples,
     Properties,
@@ -52,6 +56,8 @@ pub struct Loaded {
     pub policy: Policy,
     /// Which actions make sense for which alert.
     pub playbooks: Playbooks,
+    /// Who and what is protected, or alone allowed.
+    pub lists: Lists,
     /// What policy is expected to say.
     pub examples: Vec<Example>,
     /// The texts of all rules, by name: those of the matrix, the shipped ones and one's own.
@@ -62,18 +68,21 @@ pub struct Loaded {
 
 impl Folder {
     /// Whether a file with this path is a part of a policy folder. Others (a README) are nobody's
-    /// business; a TOML or Cedar file in an unknown place is refused when the folder is loaded.
+    /// business; a TOML, Cedar or CSV file in an unknown place is refused when the folder is loaded.
     #[must_use]
     pub fn takes(path: &str) -> bool {
-        part(path).is_some() || path.ends_with(".toml") || path.ends_with(".cedar")
+        part(path).is_some()
+            || [".toml", ".cedar", ".csv"]
+                .iter()
+                .any(|end| path.ends_with(end))
     }
 
     /// Reads and checks all of it. `name` is what people call the folder; diagnostics put it in front
-    /// of the files' paths.
+    /// of the files' paths. List entries that do not say when they were added were added `now`.
     ///
     /// # Errors
     /// With everything that is wrong in any of the files.
-    pub fn load(&self, name: &str) -> Result<Loaded, Diagnostics> {
+    pub fn load(&self, name: &str, now: Timestamp) -> Result<Loaded, Diagnostics> {
         let texts: Vec<(String, &str, Option<Part>)> = self
             .files
             .iter()
@@ -100,6 +109,13 @@ impl Folder {
         sources.extend(of(Part::Rules));
         let policy = Policy::load(&sources).map_err(&mut keep).ok();
         let playbooks = Playbooks::load(&of(Part::Playbook)).map_err(&mut keep).ok();
+        let mut entries = Vec::new();
+        for source in of(Part::Lists) {
+            match lists::csv::read(&source, source.name, now) {
+                Ok(read) => entries.extend(read),
+                Err(diagnostics) => keep(diagnostics),
+            }
+        }
         let mut examples = Vec::new();
         for source in of(Part::Examples) {
             match Example::parse(&source) {
@@ -112,6 +128,7 @@ impl Folder {
                 settings,
                 policy,
                 playbooks,
+                lists: Lists::new(entries),
                 examples,
                 rules: owned(&sources),
                 properties: owned(&of(Part::Properties)),
@@ -128,7 +145,7 @@ impl Folder {
                 text: "",
             };
             Diagnostic::at(&source, 0, message)
-                .help("a policy folder has policy.toml, *.cedar, playbooks/*.toml, properties/*.cedar and tests/*.toml")
+                .help("a policy folder has policy.toml, *.cedar, lists/*.csv, playbooks/*.toml, properties/*.cedar and tests/*.toml")
         };
         let mut wrong: Vec<Diagnostic> = self
             .files
@@ -157,6 +174,7 @@ fn part(path: &str) -> Option<Part> {
     match path.rsplit_once('/') {
         None if path == "policy.toml" => Some(Part::Settings),
         None if path.ends_with(".cedar") => Some(Part::Rules),
+        Some(("lists", file)) if file.ends_with(".csv") => Some(Part::Lists),
         Some(("playbooks", file)) if file.ends_with(".toml") => Some(Part::Playbook),
         Some(("properties", file)) if file.ends_with(".cedar") => Some(Part::Properties),
         Some(("tests", file)) if file.ends_with(".toml") => Some(Part::Examples),

@@ -288,6 +288,7 @@ mod tests {
                             prevalence: Some(500),
                         },
                         lists,
+                        entry: None,
                     };
                     let facts = policy.words.put(&question).unwrap();
                     for mode in Mode::ALL {

@@ -12,6 +12,8 @@ pub mod list {
     pub const NEVER: &str = "never";
     /// Never by itself.
     pub const ASK: &str = "ask";
+    /// There is an allow list, and the target is not on it.
+    pub const NOT_ALLOWED: &str = "not-allowed";
 }
 
 /// What is known of a file beyond the alert, usually from the vendor. Missing means nobody said.
@@ -43,6 +45,8 @@ pub struct Question<'a> {
     /// Names of the lists the target is on ([`list::NEVER`], [`list::ASK`], the organization's own),
     /// looked up by the caller immediately before asking.
     pub lists: &'a [&'a str],
+    /// Words about the strongest entry the target is on, for the reason people read.
+    pub entry: Option<&'a str>,
 }
 
 impl Question<'_> {

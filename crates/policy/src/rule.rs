@@ -37,6 +37,7 @@ enum Detail {
     Class,
     Prevalence,
     Target,
+    Entry,
 }
 
 const DETAILS: &[(&str, Detail)] = &[
@@ -45,6 +46,7 @@ const DETAILS: &[(&str, Detail)] = &[
     ("class", Detail::Class),
     ("prevalence", Detail::Prevalence),
     ("target", Detail::Target),
+    ("entry", Detail::Entry),
 ];
 
 impl Sentence {
@@ -115,6 +117,12 @@ impl Piece {
                 number(question.file.prevalence, "an unknown number of")
             }
             Self::Detail(Detail::Target) => question.target.entity_type().words().into(),
+            // Written by the organization, and cleaned when its entry was checked.
+            Self::Detail(Detail::Entry) => question
+                .entry
+                .unwrap_or("no reason is given")
+                .to_owned()
+                .into(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const PLAIN: &[&str] = &[
     "forbid (principal == Mode::\"approved\", action, resource);",
     "forbid (principal, action, resource) unless { resource.labels.isEmpty() };",
     "forbid (principal, action, resource) when { resource.critical };",
-    "forbid (principal, action, resource) when { resource in [List::\"never\", List::\"ask\"] };",
+    "forbid (principal, action, resource) when { resource in [List::\"never\", List::\"ask\", List::\"not-allowed\"] };",
     "forbid (principal, action, resource) when { context has confidence };",
     "forbid (principal, action, resource) unless { context.severity == 4 };",
     "forbid (principal, action, resource) unless { context.source == \"example\" };",
@@ -116,6 +116,7 @@ mod tests {
                             prevalence,
                         },
                         lists: &[],
+                        entry: None,
                     };
                     let decision = policy.decide(&question);
                     assert_eq!(

@@ -107,6 +107,12 @@ impl Failure {
         }
     }
 
+    /// What went wrong, one line.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The places that are wrong, when it is about a file.
     #[must_use]
     pub fn problems(&self) -> &[Diagnostic] {

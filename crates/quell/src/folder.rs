@@ -8,6 +8,8 @@ use crate::failure::why;
 
 /// Largest file that is read, in bytes; more than any rule text may have.
 const LARGEST: u64 = 1 << 20;
+/// Largest list, in bytes: some hundred thousand entries.
+const LARGEST_LIST: u64 = 64 << 20;
 
 /// The texts of a policy folder.
 ///
@@ -35,9 +37,14 @@ fn below(path: &Path, prefix: &str, folder: &mut Folder) -> Result<(), String> {
         if facts.is_dir() && prefix.is_empty() {
             below(&file, &format!("{name}/"), folder)?;
         } else if facts.is_file() && Folder::takes(&name) {
-            if facts.len() > LARGEST {
+            let largest = if name.ends_with(".csv") {
+                LARGEST_LIST
+            } else {
+                LARGEST
+            };
+            if facts.len() > largest {
                 return Err(format!(
-                    "`{}` is larger than {LARGEST} bytes",
+                    "`{}` is larger than {largest} bytes",
                     file.display()
                 ));
             }

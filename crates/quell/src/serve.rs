@@ -13,7 +13,7 @@ use quell_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Document, LogFormat, Parts};
@@ -65,8 +65,49 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             took_ms = i64::try_from(took).unwrap_or(i64::MAX),
             "ready"
         );
-        running.until(told_to_stop()).await
+        let (engine, config) = (running.engine.clone(), arguments.config.clone());
+        tokio::select! {
+            ended = running.until(told_to_stop()) => ended,
+            () = follow(config, engine) => Ok(()),
+        }
     })
+}
+
+/// Puts a changed policy in force whenever the process is told to (SIGHUP): rules, lists, budgets,
+/// playbooks, assets and opt-ins. What does not load changes nothing. Never completes.
+async fn follow(config: PathBuf, engine: Engine) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+            while hangup.recv().await.is_some() {
+                let config = config.clone();
+                // Aside: decisions go on by the old policy meanwhile.
+                let read = move || Document::open(&config).and_then(|document| document.rules());
+                match tokio::task::spawn_blocking(read).await {
+                    Ok(Ok(rules)) => {
+                        let (rules_in_force, entries) =
+                            (rules.policy.rules().len(), rules.guardrails.entries());
+                        engine.replace_rules(rules);
+                        info!(
+                            rules = rules_in_force,
+                            entries, "the policy was read again and is in force"
+                        );
+                    }
+                    Ok(Err(failure)) => {
+                        for problem in failure.problems() {
+                            error!("{problem}");
+                        }
+                        error!(error = %failure.message(), "the policy was read again and does not load; the old one stays in force");
+                    }
+                    Err(error) => {
+                        error!(error = %error, "reading the policy again was interrupted")
+                    }
+                }
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// The runtime that servers run on.

@@ -170,6 +170,42 @@ fn a_server_starts_answers_and_stops_when_told() {
 }
 
 #[test]
+fn a_changed_policy_is_put_in_force_by_a_signal_and_a_broken_one_is_not() {
+    let folder = Folder::new("reload");
+    let config = configuration(&folder, "http://127.0.0.1:9");
+    let text = std::fs::read_to_string(&config).unwrap();
+    folder.file(
+        "quell.toml",
+        &format!("{text}\n[policy]\ndirectory = \"policy\"\n"),
+    );
+    folder.file("policy/policy.toml", "");
+    let mut server = Running::logging(
+        &ENVIRONMENT,
+        &["serve", "--config", &config, "--listen", "127.0.0.1:0"],
+    );
+    server.line("\"ready\"");
+    folder.file(
+        "policy/lists/ours.csv",
+        "subject,value,strength,reason\nhost,quell-01,never,Quell runs here.\n",
+    );
+    server.signal("-HUP");
+    let line = server.line("read again");
+    assert!(
+        line.contains("is in force") && line.contains("\"entries\":1"),
+        "{line}"
+    );
+    folder.file(
+        "policy/policy.toml",
+        "[actions.contain_hosts]\nany = \"auto\"",
+    );
+    server.signal("-HUP");
+    let line = server.line("policy.toml:1");
+    assert!(line.contains("there is no such action"), "{line}");
+    server.line("the old one stays in force");
+    assert_eq!(server.stop("-TERM").0, 0);
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_named_with_its_place() {
     let folder = Folder::new("no-secret");
     let config = configuration(&folder, "http://127.0.0.1:9");

@@ -133,6 +133,10 @@ fn a_configuration_decides_instead_of_what_ships() {
         "policy/policy.toml",
         "[actions.contain_host]\nserver = { ask_below_confidence = 90 }",
     );
+    folder.file(
+        "policy/lists/ours.csv",
+        "subject,value,strength,reason\nprocess_name,credgrab.exe,never,ours\nfile_name,credgrab.exe,never,ours\n",
+    );
     let config = folder.file(
         "quell.toml",
         r#"
@@ -141,10 +145,6 @@ fn a_configuration_decides_instead_of_what_ships() {
         opt_in.kill_process = { by = "ana", at = 2026-05-04T09:00:00Z }
         [policy]
         directory = "policy"
-        [[lists]]
-        value = "credgrab.exe"
-        strength = "never"
-        reason = "ours"
         "#,
     );
     let plan = planned(&["--config", &config], ALERT);

@@ -11,6 +11,7 @@ mod approvals;
 mod budgets;
 mod crash;
 mod lab;
+mod lists;
 mod one_shots;
 mod properties;
 mod reverts;

@@ -11,6 +11,7 @@ use quell_connector::Connected;
 use quell_connector::clock::SimClock;
 use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
 use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
+use quell_policy::lists::{Lists, csv};
 use quell_policy::{Budgets, Playbooks, Policy, Source};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
@@ -39,6 +40,8 @@ pub(crate) struct World {
     workers: usize,
     pub(crate) threshold: Option<u8>,
     pub(crate) budgets: Budgets,
+    /// Rows of a list: subject, value, strength, reason.
+    pub(crate) listed: Vec<&'static str>,
     pub(crate) opted_in: Vec<ActionType>,
 }
 
@@ -87,7 +90,7 @@ impl World {
             &clock,
             &ids,
             workers,
-            rules(&opted_in, None, Budgets::default()),
+            rules(&opted_in, None, Budgets::default(), &[]),
         );
         Self {
             engine,
@@ -98,6 +101,7 @@ impl World {
             workers,
             threshold: None,
             budgets: Budgets::default(),
+            listed: Vec::new(),
             opted_in,
         }
     }
@@ -111,14 +115,18 @@ impl World {
             &self.clock,
             &self.ids,
             self.workers,
-            rules(&self.opted_in, self.threshold, self.budgets.clone()),
+            self.rules(),
         );
     }
 
-    /// Puts the changed `opted_in`, `threshold` and `budgets` in force.
+    /// Puts the changed `opted_in`, `threshold`, `budgets` and `listed` in force.
     pub(crate) fn reconfigure(&self) {
-        self.engine
-            .replace_rules(rules(&self.opted_in, self.threshold, self.budgets.clone()));
+        self.engine.replace_rules(self.rules());
+    }
+
+    fn rules(&self) -> Rules {
+        let budgets = self.budgets.clone();
+        rules(&self.opted_in, self.threshold, budgets, &self.listed)
     }
 
     pub(crate) async fn accept(&self, document: serde_json::Value) -> quell_engine::Taken {
@@ -195,7 +203,12 @@ impl World {
     }
 }
 
-fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>, budgets: Budgets) -> Rules {
+fn rules(
+    opted_in: &[ActionType],
+    contain_confidence: Option<u8>,
+    budgets: Budgets,
+    listed: &[&str],
+) -> Rules {
     let opt_in = |action: &ActionType| {
         (
             *action,
@@ -219,8 +232,18 @@ fn rules(opted_in: &[ActionType], contain_confidence: Option<u8>, budgets: Budge
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::with(&matrix, &[Policy::builtin_source()]).unwrap(),
         budgets,
-        guardrails: Guardrails::new(opted_in, Vec::new(), &[]),
+        guardrails: Guardrails::new(opted_in, Vec::new(), lists(listed)),
     }
+}
+
+/// A list of these rows.
+fn lists(rows: &[&str]) -> Lists {
+    let text = format!("subject,value,strength,reason\n{}\n", rows.join("\n"));
+    let source = Source {
+        name: "lists/test.csv",
+        text: &text,
+    };
+    Lists::new(csv::read(&source, "ana", Timestamp::UNIX_EPOCH).unwrap())
 }
 
 fn engine(

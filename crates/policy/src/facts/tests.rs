@@ -145,6 +145,7 @@ fn the_facts_of_every_action_conform_to_the_schema() {
                         prevalence: known.then_some(7),
                     },
                     lists: if known { &["never", "vip"] } else { &[] },
+                    entry: None,
                 };
                 let facts = words.put(&question).unwrap();
                 let entities = facts.entities.iter().cloned();

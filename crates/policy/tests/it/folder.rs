@@ -1,5 +1,6 @@
 //! A policy folder: which file means what, and the examples that hold a policy to what was meant.
 
+use jiff::Timestamp;
 use quell_model::Outcome;
 use quell_policy::{Example, Folder, Source};
 
@@ -15,7 +16,7 @@ fn folder(files: &[(&str, &str)]) -> Folder {
 }
 
 fn wrong(files: &[(&str, &str)]) -> String {
-    match folder(files).load("policy") {
+    match folder(files).load("policy", Timestamp::UNIX_EPOCH) {
         Ok(_) => "it loaded".to_owned(),
         Err(wrong) => wrong.to_string(),
     }
@@ -25,7 +26,7 @@ const RULE: &str = "@id(\"freeze\") @reason(\"Not today.\")\nforbid (principal, 
 
 #[test]
 fn without_files_what_ships_holds() {
-    let loaded = folder(&[]).load("policy").unwrap();
+    let loaded = folder(&[]).load("policy", Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(loaded.policy.rules(), builtin().rules());
     assert!(loaded.examples.is_empty());
 }
@@ -36,11 +37,15 @@ fn every_part_of_a_folder_is_read() {
         ("policy.toml", "[actions.contain_host]\nmobile = \"auto\""),
         ("freeze.cedar", RULE),
         (
+            "lists/ours.csv",
+            "subject,value,strength,reason\nhost,quell-01,never,Quell runs here.\n",
+        ),
+        (
             "tests/a.toml",
             "[[example]]\nname = \"frozen\"\naction = \"contain_host\"\nexpect = \"never\"",
         ),
     ])
-    .load("policy")
+    .load("policy", Timestamp::UNIX_EPOCH)
     .unwrap();
     let ids: Vec<&str> = loaded
         .policy
@@ -55,6 +60,7 @@ fn every_part_of_a_folder_is_read() {
     let [example] = loaded.examples.as_slice() else {
         panic!("{:?}", loaded.examples)
     };
+    assert_eq!(loaded.lists.entries().len(), 1);
     let checked = example.check(&loaded.policy);
     assert_eq!(
         (checked.problems, rule_ids(&checked.decision)),
@@ -77,7 +83,7 @@ fn a_file_that_nothing_would_read_is_refused() {
             "{said}"
         );
     }
-    assert!(!Folder::takes("README.md") && !Folder::takes("lists.csv"));
+    assert!(!Folder::takes("README.md") && !Folder::takes("notes.txt"));
 }
 
 #[test]
@@ -90,8 +96,13 @@ fn mistakes_in_all_files_are_told_at_once() {
         ),
         ("playbooks/p.toml", "name = 3"),
         ("tests/t.toml", "[[example]]\nname = \"x\""),
+        (
+            "lists/l.csv",
+            "subject,value,strength,reason\nhost,,never,x\n",
+        ),
     ]);
     for file in [
+        "lists/l.csv:2",
         "policy.toml:1",
         "own.cedar:1",
         "playbooks/p.toml:1",

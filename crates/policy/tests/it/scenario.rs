@@ -439,6 +439,7 @@ fn every_shipped_rule_makes_a_difference() {
         Case::new(KillProcess).with(|case| case.basis.severity = Medium),
         Case::new(KillProcess).with(|case| case.lists.push("never".into())),
         Case::new(KillProcess).with(|case| case.lists.push("ask".into())),
+        Case::new(KillProcess).with(|case| case.lists.push("not-allowed".into())),
         labelled(Case::new(KillProcess), "break-glass"),
         labelled(Case::new(KillProcess), "red-team"),
         labelled(Case::new(ContainHost), "vip"),

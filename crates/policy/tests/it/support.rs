@@ -56,6 +56,7 @@ impl Case {
             basis: &self.basis,
             file: self.file,
             lists: &lists,
+            entry: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quell_connector::settings::SecretRef;
-use quell_connector::{Plumbing, SecretSource};
+use quell_connector::{Plumbing, SecretSource, SystemClock};
 use quell_connectors::catalog;
 use quell_engine::{Connection, Guardrails, Rules, Settings};
 use quell_model::{Clock, Secret};
@@ -56,7 +56,7 @@ impl Document {
             None => Folder::default(),
         };
         let shown = self.config.policy.directory.as_deref().unwrap_or_default();
-        let loaded = folder.load(shown)?;
+        let loaded = folder.load(shown, SystemClock.now())?;
         Ok(Rules {
             playbooks: loaded.playbooks,
             policy: loaded.policy,
@@ -64,7 +64,7 @@ impl Document {
             guardrails: Guardrails::new(
                 self.config.organization.opt_in.clone(),
                 self.config.assets.clone(),
-                &self.config.lists,
+                loaded.lists,
             ),
         })
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use quell_connector::settings::SecretRef;
-use quell_engine::{AssetRule, ListEntry, OptIn};
+use quell_engine::{AssetRule, OptIn};
 use quell_model::{ActionType, ConnectionId, OrganizationId};
 use quell_server::{BODY_LIMIT_MAX, BODY_LIMIT_MIN, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -121,9 +121,6 @@ pub struct Config {
     /// What the organization says of its machines.
     #[serde(default)]
     pub assets: Vec<AssetRule>,
-    /// What is protected from being acted on.
-    #[serde(default)]
-    pub lists: Vec<ListEntry>,
     /// The accounts at security products that Quell acts through, hears from or tells people by.
     #[serde(default)]
     pub connections: Vec<Connection>,
@@ -268,7 +265,7 @@ fn opt_in(generator: &mut SchemaGenerator) -> Schema {
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// Folder with the organization's own policy: the matrix in `policy.toml`, rules in `*.cedar`,
-    /// playbooks in `playbooks/`. Without it, what ships with Quell holds.
+    /// protection lists in `lists/`, playbooks in `playbooks/`. Without it, what ships with Quell holds.
     pub directory: Option<String>,
 }
 

@@ -8,10 +8,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use quell_connector::contract::About;
-use quell_connector::{Connector, DocumentError};
+use quell_connector::{Connector, DocumentError, SystemClock};
 use quell_connectors::catalog::{self, CATALOG};
-use quell_engine::{Guardrails, Rules, documents};
-use quell_model::Effect;
+use quell_engine::{Guardrails, Rules, Standpoint, documents};
+use quell_model::{Clock, ConnectionId, Effect};
 use quell_policy::{Playbooks, Policy};
 
 pub(crate) use text::{outcome, severity_style, text};
@@ -92,6 +92,11 @@ pub fn plan(
         return Ok(PlanView::empty(policy));
     };
     let rows = connector.rows();
+    // A document alone does not say through which connection it came; one named after its connector
+    // is what most configurations have.
+    let Ok(connection) = connector.id.parse::<ConnectionId>() else {
+        return Ok(PlanView::empty(policy));
+    };
     let supports = |effect: Effect| {
         let about = match effect {
             Effect::Set { property, .. } => About::Property(property),
@@ -101,7 +106,11 @@ pub fn plan(
     };
     let mut view = PlanView::empty(policy);
     for (alert, _) in documents(body, connector.envelope, normalise)? {
-        let plan = quell_engine::plan(rules, &alert, supports);
+        let at = Standpoint {
+            connection: &connection,
+            now: SystemClock.now(),
+        };
+        let plan = quell_engine::plan(rules, at, &alert, supports);
         view.add(alert, plan);
     }
     Ok(view)

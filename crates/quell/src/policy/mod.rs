@@ -7,6 +7,8 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
+use quell_connector::SystemClock;
+use quell_model::Clock;
 use quell_policy::{Example, Folder, Loaded, Settings};
 use quell_proof::Property;
 use serde_json::json;
@@ -60,7 +62,7 @@ fn load(path: &Path) -> Result<Loaded> {
     let texts = folder::read(path).map_err(|message| {
         Failure::bad_input(message).hint("`quell policy init` makes a folder to start from")
     })?;
-    Ok(texts.load(&path.display().to_string())?)
+    Ok(texts.load(&path.display().to_string(), SystemClock.now())?)
 }
 
 fn check(path: &Path, format: Format) -> Result<()> {
@@ -75,25 +77,35 @@ fn check(path: &Path, format: Format) -> Result<()> {
         .filter(|rule| Path::new(&rule.file).starts_with(path))
         .count();
     let (rules, examples) = (loaded.policy.rules().len(), loaded.examples.len());
+    let entries = loaded.lists.entries().len();
     if format == Format::Json {
         return output::json(&json!({
             "folder": path.display().to_string(),
             "rules": rules,
             "own_rules": own,
+            "list_entries": entries,
             "examples": examples,
         }));
     }
     output::say(&format!(
-        "{} is good: {rules} rules, {own} of them your own; {examples} examples\n",
+        "{} is good: {rules} rules, {own} of them your own; {entries} list entries; {examples} examples\n",
         path.display()
     ));
     Ok(())
 }
 
+/// A list to start from: where the columns are, and the two kinds of entry everybody needs.
+const LISTS: &str = "\
+subject,value,strength,actions,connection,reason,author,expires
+host,quell-01,never,,,Quell runs here.,,
+account,breakglass@northwind.example,never,,,The way in when nothing else works.,,
+";
+
 /// The files of a new folder.
-fn beginning() -> [(&'static str, &'static str); 3] {
+fn beginning() -> [(&'static str, &'static str); 4] {
     [
         ("policy.toml", Settings::builtin_source().text),
+        ("lists/protected.csv", LISTS),
         ("tests/examples.toml", Example::shipped().text),
         (
             "properties/properties.cedar",
@@ -138,5 +150,5 @@ fn init(path: &Path, format: Format) -> Result<()> {
 
 /// What ships, as if it were a folder without files.
 fn shipped() -> Result<Loaded> {
-    Ok(Folder::default().load("")?)
+    Ok(Folder::default().load("", SystemClock.now())?)
 }

@@ -65,12 +65,13 @@ fn properties(solver: &Solver, loaded: &Loaded, format: Format) -> Result<()> {
         }
     }
     let views = judged.iter().map(|(property, verdict)| {
-        let mut view = json!(verdict);
-        view["property"] = property.id().into();
-        view["statement"] = property.statement().into();
-        view["file"] = property.file().into();
-        view["line"] = property.line().into();
-        view
+        json!({
+            "property": property.id(),
+            "statement": property.statement(),
+            "file": property.file(),
+            "line": property.line(),
+            "verdict": verdict,
+        })
     });
     let total = judged.len();
     let said = format!("{} of {total} properties hold", total - open);

@@ -110,11 +110,16 @@ impl Running {
         }
     }
 
-    /// Sends a signal and waits for the end; says the exit code and everything it said.
-    pub(crate) fn stop(mut self, signal: &str) -> (i32, String) {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends a signal and waits for the end; says the exit code and everything it said.
+    pub(crate) fn stop(mut self, signal: &str) -> (i32, String) {
+        self.signal(signal);
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
         let code = self.child.wait().unwrap().code().unwrap_or(-1);

@@ -249,6 +249,6 @@ fn rules() -> Rules {
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::builtin().unwrap(),
         budgets: quell_policy::Budgets::default(),
-        guardrails: Guardrails::new(opted_in, Vec::new(), &[]),
+        guardrails: Guardrails::new(opted_in, Vec::new(), quell_policy::lists::Lists::default()),
     }
 }
