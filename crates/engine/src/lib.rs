@@ -9,6 +9,7 @@
 //! any two lines.
 
 mod approval;
+pub mod backtest;
 mod engine;
 mod execute;
 mod feed;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
 use quell_policy::lists::{Lists, Lookup, Strength};
-use quell_policy::{Budgets, Playbooks, Policy, list};
+use quell_policy::{Budgets, Loaded, Playbooks, Policy, list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,23 @@ pub struct Rules {
     pub budgets: Budgets,
     /// What the organization turned on and protects.
     pub guardrails: Guardrails,
+}
+
+impl Rules {
+    /// These rules with another policy in force: what the organization said of its machines and opted
+    /// in to stays.
+    #[must_use]
+    pub fn with(&self, loaded: Loaded) -> Self {
+        Self {
+            playbooks: loaded.playbooks,
+            policy: loaded.policy,
+            budgets: loaded.settings.budgets,
+            guardrails: Guardrails {
+                lists: loaded.lists,
+                ..self.guardrails.clone()
+            },
+        }
+    }
 }
 
 /// Who allowed Quell to do an action type by itself, and when. Without it: shadow mode.

@@ -129,6 +129,15 @@ impl Columns {
     }
 }
 
+/// "1 rule", "3 rules".
+#[must_use]
+pub fn count(many: usize, what: &str) -> String {
+    match many {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    }
+}
+
 /// `text` cut to `limit` characters, the cut visible.
 #[must_use]
 pub fn shorten(text: &str, limit: usize) -> String {

@@ -125,6 +125,31 @@ fn a_configuration_whose_policy_folder_is_missing_is_refused_at_its_key() {
     assert!(ran.err.contains("nowhere` cannot be read"), "{ran:?}");
 }
 
+/// The first block of a language in the guide that contains `text`.
+fn snippet(language: &str, text: &str) -> String {
+    let guide = include_str!("../../../docs/guides/policy.md");
+    let blocks = guide.split(&format!("```{language}\n")).skip(1);
+    let mut blocks = blocks.map(|block| block.split("```").next().unwrap());
+    blocks
+        .find(|block| block.contains(text))
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn what_the_guide_shows_can_be_used_as_it_stands() {
+    let folder = Folder::new("policy-guide");
+    let matrix =
+        snippet("toml", "ask_below_confidence") + &snippet("toml", "[budgets.contain-hosts]");
+    folder.file("policy/policy.toml", &matrix);
+    folder.file("policy/lists/ours.csv", &snippet("csv", "quell-01"));
+    let path = folder.file("policy/tests/ours.toml", &snippet("toml", "[[example]]"));
+    let path = path.trim_end_matches("/tests/ours.toml").to_owned();
+    let ran = quell(&["policy", "check", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("5 on lists; 1 example"), "{ran:?}");
+}
+
 #[test]
 fn the_table_is_what_a_person_can_read() {
     let ran = quell(&["policy", "show"]);

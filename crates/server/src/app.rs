@@ -28,6 +28,8 @@ pub(crate) struct App {
     pub(crate) body_limit: usize,
     pub(crate) intake_slots: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
+    /// One at a time.
+    pub(crate) backtests: Semaphore,
     /// In units of 1 KiB.
     pub(crate) buffers: Arc<Semaphore>,
     pub(crate) metrics: PrometheusHandle,
@@ -44,6 +46,7 @@ impl App {
             body_limit: settings.body_limit.clamp(BODY_LIMIT_MIN, BODY_LIMIT_MAX),
             intake_slots: Arc::new(Semaphore::new(settings.intake_concurrency)),
             listeners: Arc::new(Semaphore::new(settings.listeners)),
+            backtests: Semaphore::new(1),
             buffers: Arc::new(Semaphore::new(BUFFERED_KIB)),
             metrics: settings.metrics.unwrap_or_else(crate::metrics),
             requests: AtomicU64::new(0),

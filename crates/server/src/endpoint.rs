@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::StatusCode;
 use http::request::Parts;
@@ -21,7 +21,7 @@ use crate::auth::{Access, Person};
 use crate::body::announced;
 use crate::problem::{Code, Refusal};
 
-/// Largest body of an order, in bytes.
+/// Largest body of an order, in bytes, unless it says otherwise.
 const ORDER_LIMIT: usize = 64 * 1024;
 /// How long a request may take, unless its row says otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -157,6 +157,8 @@ pub(crate) trait Order: 'static {
     type Reply: Serialize + JsonSchema;
     /// What the answer says, one sentence.
     const ABOUT: &'static str;
+    /// Largest order, in bytes.
+    const LIMIT: usize = ORDER_LIMIT;
 
     fn handle(
         cx: Context,
@@ -217,7 +219,8 @@ pub(crate) const fn order<E: Order>() -> Route {
         },
         bodies: const { &[(JSON, schema::<E::Body> as SchemaOf)] },
         mount: |filter| {
-            on(filter, async |cx: Context, Body(body): Body<E::Body>| {
+            on(filter, async |cx: Context, request: Request| {
+                let body = body(&cx.app, request, E::LIMIT).await?;
                 E::handle(cx, body).await.map(Json)
             })
         },
@@ -341,22 +344,18 @@ impl FromRequestParts<Arc<App>> for Context {
 }
 
 /// The body of an order. An empty one is an order without members.
-struct Body<T>(T);
-
-impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
-        let (parts, body) = request.into_parts();
-        let read = app.text(body, ORDER_LIMIT).await?;
-        if read.text.trim().is_empty() {
-            return document::from_str("{}").map(Self).map_err(Refusal::body);
-        }
-        announced(&parts.headers, &[JSON], ORDER_LIMIT)?;
-        document::from_str(&read.text)
-            .map(Self)
-            .map_err(Refusal::body)
+async fn body<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+    limit: usize,
+) -> Result<T, Refusal> {
+    let (parts, body) = request.into_parts();
+    let read = app.text(body, limit).await?;
+    if read.text.trim().is_empty() {
+        return document::from_str("{}").map_err(Refusal::body);
     }
+    announced(&parts.headers, &[JSON], limit)?;
+    document::from_str(&read.text).map_err(Refusal::body)
 }
 
 /// The reason of an order as it goes into the journal: one line, without what could forge a log line.

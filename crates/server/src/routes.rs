@@ -4,6 +4,7 @@ mod action;
 mod actions;
 mod approve;
 mod automation;
+mod backtest;
 mod check;
 mod connections;
 mod document;
@@ -30,7 +31,7 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 17] = [
+static ROUTES: [Route; 18] = [
     intake::ROUTE,
     actions::ROUTE,
     action::ROUTE,
@@ -43,6 +44,7 @@ static ROUTES: [Route; 17] = [
     resume::ROUTE,
     connections::ROUTE,
     check::ROUTE,
+    backtest::ROUTE,
     events::ROUTE,
     scrape::ROUTE,
     health::ROUTE,

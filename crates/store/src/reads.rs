@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, params, params_from_iter};
 use crate::actions::{self, Stored};
 use crate::error::{Error, Result};
 use crate::ingest::parse;
-use crate::instant;
 use crate::sqlite::Store;
+use crate::{instant, micros};
 
 /// Which actions to list, newest first.
 #[derive(Debug, Clone, Default)]
@@ -205,6 +205,36 @@ impl Store {
                  ORDER BY id",
             )?;
             let rows = statement.query_map([id.to_string()], row_to_alert)?;
+            rows.map(|row| row?).collect()
+        })
+        .await
+    }
+
+    /// Alerts of an organization received from `since` on, oldest first, after the one a page before
+    /// ended with, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn alerts_since(
+        &self,
+        organization: &OrganizationId,
+        since: Timestamp,
+        after: Option<AlertId>,
+        limit: usize,
+    ) -> Result<Vec<AlertRecord>> {
+        let organization = organization.clone();
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(
+                // The + keeps SQLite from sorting all alerts of the organization for each page.
+                "SELECT id, connection, incident, received, document FROM alerts
+                 WHERE +organization = ?1 AND received >= ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+            )?;
+            let after = after.map(|id| id.to_string()).unwrap_or_default();
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(
+                params![organization.as_str(), micros(since), after, limit],
+                row_to_alert,
+            )?;
             rows.map(|row| row?).collect()
         })
         .await

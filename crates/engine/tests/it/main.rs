@@ -8,8 +8,10 @@
 )]
 
 mod approvals;
+mod backtests;
 mod budgets;
 mod crash;
+mod incidents;
 mod lab;
 mod lists;
 mod one_shots;

@@ -468,3 +468,32 @@ fn every_shipped_rule_makes_a_difference() {
         assert!(differs, "nothing changes without {left_out}");
     }
 }
+
+/// April 2010, and again in 2013 and 2017: definitions went wrong and quarantined svchost.exe and
+/// signed Microsoft files; machines did not start again.
+#[test]
+fn svchost_2010_a_file_of_the_operating_system_is_not_banned_by_itself() {
+    let svchost = File {
+        sha256: Some("ab".repeat(32)),
+        path: Some(r"C:\Windows\System32\svchost.exe".into()),
+        ..File::default()
+    };
+    let case = Case::new(BlockHash).with(|case| {
+        case.target = svchost.into();
+        case.basis.severity = Critical;
+        case.basis.confidence = Some(100);
+    });
+    assert_eq!(case.decide(builtin()).outcome, Ask);
+    let signed = Case::new(BlockHash).with(|case| case.file.os_signed = Some(true));
+    assert_eq!(signed.decide(builtin()).outcome, Ask);
+}
+
+/// Case study of a bank: the laptop of the head of finance was isolated in the middle of a deal.
+#[test]
+fn laptop_of_the_head_of_finance_waits_for_a_person() {
+    check(
+        labelled(host(Workstation), "vip"),
+        Ask,
+        &["contain-host-vip"],
+    );
+}

@@ -75,10 +75,6 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
             output::styled(output::WAITS, "warning:")
         ));
     }
-    let count = |many: usize, what: &str| match many {
-        1 => format!("1 {what}"),
-        many => format!("{many} {what}s"),
-    };
     let opted_in: Vec<&str> = rules
         .guardrails
         .opted_in
@@ -93,9 +89,9 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
     output::say(&format!(
         "{} is good: {}, {}, {}; {mode}\n",
         path.display(),
-        count(connections.len(), "connection"),
-        count(rules.policy.rules().len(), "rule"),
-        count(document.config.server.tokens.len(), "token"),
+        output::count(connections.len(), "connection"),
+        output::count(rules.policy.rules().len(), "rule"),
+        output::count(document.config.server.tokens.len(), "token"),
     ));
     Ok(())
 }

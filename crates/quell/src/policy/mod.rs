@@ -1,6 +1,7 @@
 //! `quell policy`: writing, checking, showing and testing what Quell may do. Works on a folder of texts
 //! and calls nobody, so that it runs where the folder is under version control.
 
+mod backtest;
 mod prove;
 mod show;
 mod test;
@@ -30,6 +31,8 @@ pub enum Command {
     Test(Place),
     /// Proves that a policy can never do what must not be, or that a change permits nothing new.
     Prove(prove::Arguments),
+    /// Replays the stored alerts and says what a changed policy would decide otherwise. Asks the server.
+    Backtest(backtest::Arguments),
 }
 
 /// The folder a command is about.
@@ -51,6 +54,7 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
         Command::Show(arguments) => show::run(arguments, format),
         Command::Test(place) => test::run(&place.folder, format),
         Command::Prove(arguments) => prove::run(arguments, format),
+        Command::Backtest(arguments) => backtest::run(arguments, format),
     }
 }
 
@@ -88,8 +92,10 @@ fn check(path: &Path, format: Format) -> Result<()> {
         }));
     }
     output::say(&format!(
-        "{} is good: {rules} rules, {own} of them your own; {entries} list entries; {examples} examples\n",
-        path.display()
+        "{} is good: {}, {own} of them your own; {entries} on lists; {}\n",
+        path.display(),
+        output::count(rules, "rule"),
+        output::count(examples, "example"),
     ));
     Ok(())
 }

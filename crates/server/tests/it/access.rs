@@ -68,6 +68,12 @@ const CASES: &[(&str, &str, &str, Access)] = &[
         "{}",
         RESPOND,
     ),
+    (
+        "POST /api/v1/policy/backtest",
+        "/api/v1/policy/backtest",
+        "{}",
+        RESPOND,
+    ),
     ("GET /api/v1/events", "/api/v1/events", "", VIEW),
     ("GET /metrics", "/metrics", "", VIEW),
     ("GET /healthz", "/healthz", "", PUBLIC),

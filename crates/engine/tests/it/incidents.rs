@@ -1,0 +1,108 @@
+//! Automation that went wrong in the field, replayed in shape: what the shipped policy makes of it.
+
+use std::time::Duration;
+
+use quell_model::{ActionState, AssetClass};
+use quell_policy::Settings;
+use serde_json::json;
+
+use crate::world::World;
+
+/// The shipped budgets, as a new installation has them.
+fn shipped() -> World {
+    let mut world = World::new(16);
+    world.budgets = Settings::builtin().budgets.clone();
+    world.reconfigure();
+    world
+}
+
+/// `count` hosts of a class, one alert about each within `minutes`.
+async fn storm(world: &World, class: AssetClass, count: u32, minutes: u64) {
+    let step = Duration::from_secs(minutes * 60) / count;
+    for number in 0..count {
+        let host = format!("h{number}");
+        world.lab.host(&host, class);
+        let document = json!({ "id": format!("a{number}"), "host": host, "class": class });
+        world.accept(document).await;
+        world.clock.advance(step);
+    }
+    world.work_for(Duration::from_secs(60)).await;
+}
+
+async fn contained(world: &World) -> usize {
+    let actions = world.actions().await;
+    actions
+        .iter()
+        .filter(|action| action.state == ActionState::Completed)
+        .count()
+}
+
+/// April 2025: a new detection of leaked credentials flagged healthy users; one provider's customers
+/// raised 94 alerts within three minutes, and policies locked people out by the thousand.
+#[tokio::test]
+async fn leaked_credentials_2025_a_detection_that_fires_everywhere_stops_at_its_budget() {
+    let world = shipped();
+    storm(&world, AssetClass::Workstation, 94, 3).await;
+    assert_eq!(contained(&world).await, 10);
+    let actions = world.actions().await;
+    assert_eq!(
+        actions.len(),
+        94,
+        "the others wait for a person; none is lost"
+    );
+}
+
+/// Case study of a hospital: a backup job looked like lateral movement, and hundreds of workstations
+/// were isolated.
+#[tokio::test]
+async fn hospital_backup_job_hundreds_of_workstations_are_not_isolated() {
+    let world = shipped();
+    storm(&world, AssetClass::Workstation, 300, 50).await;
+    assert_eq!(contained(&world).await, 10);
+}
+
+/// A retailer, 2019 to 2022: an isolation playbook matched a legitimate server and took a network down.
+#[tokio::test]
+async fn retailer_server_isolation_a_server_waits_for_a_person() {
+    let world = shipped();
+    storm(&world, AssetClass::Server, 3, 1).await;
+    assert_eq!(contained(&world).await, 0);
+    let actions = world.actions().await;
+    assert!(
+        actions
+            .iter()
+            .all(|action| action.state == ActionState::AwaitingApproval)
+    );
+}
+
+/// Blockers of addresses and hosts, 2018 to 2026: the organization's own gateway and its own
+/// administrators were locked out.
+#[tokio::test]
+async fn own_infrastructure_that_is_listed_is_never_touched() {
+    let mut world = shipped();
+    world.listed = vec!["host,gateway-*,never,Everybody goes through it."];
+    world.reconfigure();
+    world.lab.host("gateway-1", AssetClass::Workstation);
+    world
+        .accept(json!({ "id": "a1", "host": "gateway-1", "class": "workstation" }))
+        .await;
+    world.work_for(Duration::from_secs(60)).await;
+    assert_eq!(world.state().await, ActionState::Denied);
+    assert!(!world.lab.contained("gateway-1"));
+}
+
+/// January 2023: a rule deleted shortcuts also where people had set it to watch only.
+#[tokio::test]
+async fn audit_mode_2023_what_is_not_opted_in_is_not_touched_at_the_last_gate_either() {
+    let mut world = World::new(0);
+    world.lab.host("h1", AssetClass::Workstation);
+    world
+        .accept(json!({ "id": "a1", "host": "h1", "class": "workstation" }))
+        .await;
+    assert_eq!(world.state().await, ActionState::Scheduled);
+    world.opted_in.clear();
+    world.reconfigure();
+    world.work_for(Duration::from_secs(60)).await;
+    assert_eq!(world.state().await, ActionState::Shadowed);
+    assert!(!world.lab.contained("h1"));
+}
