@@ -248,6 +248,7 @@ impl Vocabulary {
                 };
                 set(&mut to, "kind", kind.clone());
                 set(&mut to, "value", text(&indicator.value));
+                set(&mut to, "special", self.flag(question.special().is_some()));
             }
             Entity::Sender(sender) => {
                 set(&mut to, "value", text(&sender.value));
@@ -256,6 +257,7 @@ impl Vocabulary {
                     "whole_domain",
                     self.flag(!sender.value.contains('@')),
                 );
+                set(&mut to, "special", self.flag(question.special().is_some()));
             }
             Entity::CloudInstance(instance) => {
                 set(

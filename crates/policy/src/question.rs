@@ -2,9 +2,12 @@
 //! inputs of a decision; where they come from is the caller's business.
 
 use quell_model::action::Basis;
+use quell_model::entity::{IndicatorKind, NetworkIndicator};
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::lists;
 
 /// Names of the lists whose meaning ships with Quell.
 pub mod list {
@@ -55,6 +58,20 @@ impl Question<'_> {
         self.basis
             .confidence
             .filter(|confidence| *confidence <= 100)
+    }
+
+    /// Why the target is no sensible target of a block, if that is what it is: one sentence.
+    pub(crate) fn special(&self) -> Option<&'static str> {
+        match self.target {
+            Entity::NetworkIndicator(indicator) => lists::special(indicator),
+            Entity::Sender(sender) if !sender.value.contains('@') => {
+                lists::special(&NetworkIndicator {
+                    kind: IndicatorKind::Domain,
+                    value: sender.value.clone(),
+                })
+            }
+            _ => None,
+        }
     }
 
     /// The class of the machine. Where the facts and the host itself disagree, the more protected

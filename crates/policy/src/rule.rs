@@ -38,6 +38,7 @@ enum Detail {
     Prevalence,
     Target,
     Entry,
+    Special,
 }
 
 const DETAILS: &[(&str, Detail)] = &[
@@ -47,6 +48,7 @@ const DETAILS: &[(&str, Detail)] = &[
     ("prevalence", Detail::Prevalence),
     ("target", Detail::Target),
     ("entry", Detail::Entry),
+    ("special", Detail::Special),
 ];
 
 impl Sentence {
@@ -117,6 +119,7 @@ impl Piece {
                 number(question.file.prevalence, "an unknown number of")
             }
             Self::Detail(Detail::Target) => question.target.entity_type().words().into(),
+            Self::Detail(Detail::Special) => question.special().unwrap_or("").into(),
             // Written by the organization, and cleaned when its entry was checked.
             Self::Detail(Detail::Entry) => question
                 .entry

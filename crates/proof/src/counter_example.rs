@@ -279,6 +279,7 @@ fn words(name: &str) -> String {
         "prevalence" => "machines it was seen on:",
         "recipients" => "recipients:",
         "whole_domain" => "a whole domain",
+        "special" => "no sensible target of a block",
         _ => return name.replace('_', " "),
     };
     known.to_owned()

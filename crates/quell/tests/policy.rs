@@ -128,8 +128,11 @@ fn a_configuration_whose_policy_folder_is_missing_is_refused_at_its_key() {
 /// The first block of a language in the guide that contains `text`.
 fn snippet(language: &str, text: &str) -> String {
     let guide = include_str!("../../../docs/guides/policy.md");
-    let blocks = guide.split(&format!("```{language}\n")).skip(1);
-    let mut blocks = blocks.map(|block| block.split("```").next().unwrap());
+    let fence = format!("```{language}\n");
+    let mut blocks = guide
+        .split(&fence)
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap());
     blocks
         .find(|block| block.contains(text))
         .unwrap()

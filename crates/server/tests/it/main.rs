@@ -12,6 +12,7 @@ mod access;
 mod actions;
 mod app;
 mod automation;
+mod backtests;
 mod connections;
 mod document;
 mod events;
