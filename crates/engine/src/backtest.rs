@@ -190,7 +190,7 @@ impl Side {
     /// The budgets that hold back an action that would run by itself; none: it is charged and runs.
     fn charge(&mut self, planned: &Planned, record: &AlertRecord) -> Vec<Reason> {
         let rules = self.rules.clone();
-        let budgets: &Budgets = &rules.budgets;
+        let budgets: &Budgets = &rules.settings.budgets;
         let class = planned.asset.class;
         let covering: Vec<_> = budgets
             .covering(planned.action, class)

@@ -1,11 +1,15 @@
 //! Executing an action: read, decide again, write, read back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use quell_connector::{AnyControl, Error as VendorError, Kind, Reading};
 use quell_model::{
-    Action, ActionState, AssetFacts, Cause, Effect, EffectBy, NoticeKind, Outcome, Setting,
+    Action, ActionState, AssetFacts, Cause, Decision, Effect, EffectBy, NoticeKind, Outcome,
+    Reason, Setting,
 };
+use quell_policy::budget::words;
 use quell_store::{Job, JobKind, Result, Stored};
 use serde_json::{Value, json};
 
@@ -137,6 +141,14 @@ impl Engine {
             &action.asset,
             &action.basis,
         );
+        let decision = match stale(action, rules.settings.stale_after, self.now()) {
+            Some(reason) if decision.outcome <= Outcome::Ask => Decision {
+                outcome: Outcome::Ask,
+                reasons: vec![reason],
+            },
+            _ => decision,
+        };
+        let approved = approved && decision.reasons.iter().all(|r| r.rule != STALE);
         let opted_in = rules.guardrails.opted_in(action.action);
         let go = opted_in
             && match decision.outcome {
@@ -220,12 +232,29 @@ impl Engine {
     }
 }
 
+/// The check that a decision is not too old.
+const STALE: &str = "stale-decision";
+
+/// Why a decision, or the yes that followed it, is too old to be acted on.
+fn stale(action: &Action, limit: Duration, now: Timestamp) -> Option<Reason> {
+    let last = action.clocks.approved.max(action.clocks.decided)?;
+    let age = Duration::try_from(now.duration_since(last)).ok()?;
+    (age > limit).then(|| {
+        let text = format!(
+            "The decision is {} old, and the limit is {}; what was true then may not be now.",
+            words(Duration::from_secs(age.as_secs() / 60 * 60)),
+            words(limit)
+        );
+        Reason::new(STALE, text)
+    })
+}
+
 /// Setting a property.
 struct Set<'a> {
     engine: &'a Engine,
     job: &'a Job,
     control: &'a dyn AnyControl,
-    settle: std::time::Duration,
+    settle: Duration,
     decided: Option<Decided>,
     interrupted: bool,
 }

@@ -363,6 +363,7 @@ impl Engine {
     fn budgeted(&self, rules: &Arc<Rules>, action: &Action, now: Timestamp) -> Option<Budgeted> {
         let (source, detection) = (action.connection.as_str(), &action.basis.detection);
         let charges: Vec<Charge> = rules
+            .settings
             .budgets
             .covering(action.action, action.asset.class)
             .map(|budget| Charge {
@@ -379,7 +380,11 @@ impl Engine {
         Some(Budgeted::new(charges, move |action, spent| {
             let mut action = action.clone();
             let reason = |charge: &Charge| {
-                let budget = rules.budgets.iter().find(|b| b.name == charge.budget)?;
+                let budget = rules
+                    .settings
+                    .budgets
+                    .iter()
+                    .find(|b| b.name == charge.budget)?;
                 Some(budget.spent(charge.limit))
             };
             action.decision = Decision {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
 use quell_policy::lists::{Lists, Lookup, Strength};
-use quell_policy::{Budgets, Loaded, Playbooks, Policy, list};
+use quell_policy::{Loaded, Playbooks, Policy, Settings, list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ pub struct Rules {
     pub playbooks: Playbooks,
     /// Which of them may run.
     pub policy: Policy,
-    /// How much may run by itself.
-    pub budgets: Budgets,
+    /// How much may run by itself, and how old a decision may be.
+    pub settings: Settings,
     /// What the organization turned on and protects.
     pub guardrails: Guardrails,
 }
@@ -29,7 +29,7 @@ impl Rules {
         Self {
             playbooks: loaded.playbooks,
             policy: loaded.policy,
-            budgets: loaded.settings.budgets,
+            settings: loaded.settings,
             guardrails: Guardrails {
                 lists: loaded.lists,
                 ..self.guardrails.clone()

@@ -20,12 +20,25 @@ const SHIPPED: Source<'static> = Source {
 };
 
 /// What `policy.toml` says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Who decides about what.
     pub matrix: Matrix,
     /// How much may run by itself.
     pub budgets: Budgets,
+    /// How old a decision or a yes may be when it is acted on.
+    pub stale_after: Duration,
+}
+
+impl Default for Settings {
+    /// No cell, so that nothing is permitted, and no budget.
+    fn default() -> Self {
+        Self {
+            matrix: Matrix::default(),
+            budgets: Budgets::default(),
+            stale_after: Duration::from_secs(3600),
+        }
+    }
 }
 
 static BUILTIN: LazyLock<Settings> = LazyLock::new(|| {
@@ -40,6 +53,13 @@ struct Document {
     every_action: Row,
     actions: BTreeMap<String, Spanned<Row>>,
     budgets: BTreeMap<String, Spanned<WrittenBudget>>,
+    breakers: Breakers,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Breakers {
+    stale_after: Option<Spanned<SignedDuration>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,11 +130,31 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
         }
     }
     budgets.0.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut stale_after = base.stale_after;
+    if let Some(written) = document.breakers.stale_after {
+        match window_of(*written.get_ref()) {
+            Some(limit) => stale_after = limit,
+            None => {
+                let message = "`breakers.stale_after` must be from 1 minute to 30 days";
+                wrong.push(Diagnostic::at(source, written.span().start, message));
+            }
+        }
+    }
     if wrong.is_empty() {
-        Ok(Settings { matrix, budgets })
+        Ok(Settings {
+            matrix,
+            budgets,
+            stale_after,
+        })
     } else {
         Err(Diagnostics::new(wrong))
     }
+}
+
+/// A time that is neither too short to mean anything nor too long to be counted.
+fn window_of(written: SignedDuration) -> Option<Duration> {
+    let window = Duration::try_from(written).ok()?;
+    (WINDOWS.0..=WINDOWS.1).contains(&window).then_some(window)
 }
 
 /// The budget; none when it is turned off.
@@ -137,10 +177,7 @@ fn budget(name: &str, written: &WrittenBudget) -> Result<Option<Budget>, String>
     let (Some(window), Some(count)) = (written.window, written.count) else {
         return Err("write how many in what time: count = 10, window = \"1h\"".into());
     };
-    let window = Duration::try_from(window)
-        .ok()
-        .filter(|window| (WINDOWS.0..=WINDOWS.1).contains(window))
-        .ok_or("`window` must be from 1 minute to 30 days")?;
+    let window = window_of(window).ok_or("`window` must be from 1 minute to 30 days")?;
     if let Some(share) = written.share.filter(|share| !(1..=100).contains(share)) {
         return Err(format!(
             "`share` is a part of the fleet in percent, from 1 to 100, not {share}"

@@ -17,4 +17,5 @@ mod lists;
 mod one_shots;
 mod properties;
 mod reverts;
+mod staleness;
 mod world;

@@ -227,11 +227,14 @@ fn rules(
         name: "policy.toml",
         text: &lifted,
     };
-    let matrix = quell_policy::Settings::load(&source).unwrap().matrix;
+    let settings = quell_policy::Settings {
+        budgets,
+        ..quell_policy::Settings::load(&source).unwrap()
+    };
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::with(&matrix, &[Policy::builtin_source()]).unwrap(),
-        budgets,
+        policy: Policy::with(&settings.matrix, &[Policy::builtin_source()]).unwrap(),
+        settings,
         guardrails: Guardrails::new(opted_in, Vec::new(), lists(listed)),
     }
 }

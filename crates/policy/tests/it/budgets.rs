@@ -158,3 +158,15 @@ fn the_reason_says_which_budget_and_how_large() {
     );
     assert_eq!(budget.spent(30).rule, "budget-mine");
 }
+
+#[test]
+fn the_age_of_a_decision_has_a_limit_that_can_be_changed_and_not_removed() {
+    assert_eq!(Settings::builtin().stale_after, Duration::from_secs(3600));
+    let changed = load("[breakers]\nstale_after = \"15m\"").unwrap();
+    assert_eq!(changed.stale_after, Duration::from_secs(900));
+    refused(
+        "[breakers]\nstale_after = \"0s\"",
+        "from 1 minute to 30 days",
+    );
+    refused("[breakers]\nstale = \"1h\"", "stale");
+}

@@ -60,7 +60,7 @@ impl Document {
         Ok(Rules {
             playbooks: loaded.playbooks,
             policy: loaded.policy,
-            budgets: loaded.settings.budgets,
+            settings: loaded.settings,
             guardrails: Guardrails::new(
                 self.config.organization.opt_in.clone(),
                 self.config.assets.clone(),

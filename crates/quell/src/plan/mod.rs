@@ -124,7 +124,7 @@ pub fn shipped() -> Result<Rules> {
     Ok(Rules {
         playbooks: Playbooks::builtin()?,
         policy: Policy::builtin()?,
-        budgets: quell_policy::Settings::builtin().budgets.clone(),
+        settings: quell_policy::Settings::builtin().clone(),
         guardrails: Guardrails::default(),
     })
 }

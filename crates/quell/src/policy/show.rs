@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use quell_policy::budget::{Per, words};
 use quell_policy::matrix::{self, Cell, Column};
-use quell_policy::{Budget, Budgets, Loaded, Matrix, RuleInfo};
+use quell_policy::{Budget, Loaded, Matrix, RuleInfo, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Result;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
         return Ok(());
     }
     output::say(&table(&loaded.settings.matrix));
-    output::say(&format!("\n{}", budgets(&loaded.settings.budgets)));
+    output::say(&format!("\n{}", budgets(&loaded.settings)));
     if arguments.rules {
         output::say(&format!("\n{}", rules(loaded.policy.rules())));
     }
@@ -112,10 +112,10 @@ fn lines(columns: &mut Columns, name: &str, cell: impl Fn(Column) -> Option<Cell
     }
 }
 
-fn budgets(budgets: &Budgets) -> String {
+fn budgets(settings: &Settings) -> String {
     let mut columns = Columns::limited(&[40]);
     columns.head(["BUDGET", "BY ITSELF", "OF"]);
-    for budget in budgets.iter() {
+    for budget in settings.budgets.iter() {
         let each = match budget.per {
             Per::Organization => "",
             Per::Source => ", each source",
@@ -149,8 +149,9 @@ fn budgets(budgets: &Budgets) -> String {
         columns.row([(STRONG, budget.name.clone()), (PLAIN, limit), (PLAIN, of)]);
     }
     format!(
-        "{}\nWhat goes beyond a budget asks a person.\n",
-        columns.lines("  ")
+        "{}\nWhat goes beyond a budget asks a person, and so does what was decided more than {} ago.\n",
+        columns.lines("  "),
+        words(settings.stale_after)
     )
 }
 

@@ -248,7 +248,7 @@ fn rules() -> Rules {
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::builtin().unwrap(),
-        budgets: quell_policy::Budgets::default(),
+        settings: quell_policy::Settings::default(),
         guardrails: Guardrails::new(opted_in, Vec::new(), quell_policy::lists::Lists::default()),
     }
 }
