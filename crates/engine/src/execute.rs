@@ -133,7 +133,7 @@ impl Engine {
             connection: &action.connection,
             now: self.now(),
         };
-        let decision = plan::decide(
+        let (decision, listed) = plan::decide(
             &rules,
             at,
             action.action,
@@ -161,7 +161,7 @@ impl Engine {
         }
         let outcome = decision.outcome;
         action.decision = decision.clone();
-        let evidence = json!({ "decision": decision });
+        let evidence = plan::evidence(&decision, &action.asset, &listed);
         let step = Step::of_job(self, stored, &job.claim).cause(Cause::Policy);
         let step = if !opted_in {
             step.to(

@@ -11,14 +11,14 @@ use quell_model::{
 use quell_store::{
     Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Placed, Proposed, Stored,
 };
-use serde_json::json;
+use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use crate::engine::{Connection, Engine};
 use crate::execute::{Decided, Fresh};
 use crate::plan::{self, Planned, Standpoint};
-use crate::rules::Rules;
+use crate::rules::{Listed, Rules};
 use crate::{pace, tell, worker};
 
 /// Why a body was not taken. Nothing of it was kept.
@@ -275,11 +275,12 @@ impl Engine {
                 ..Clocks::default()
             },
         };
-        let mut entry = self.entry(action, planned.shadow, now);
+        let evidence = plan::evidence(&action.decision, &action.asset, &planned.listed);
+        let mut entry = self.entry(action, evidence, now);
         if state != ActionState::Scheduled {
             return (entry, None);
         }
-        entry.budgeted = self.budgeted(rules, &entry.action, now);
+        entry.budgeted = self.budgeted(rules, &entry.action, planned.listed, now);
         let id = entry.action.id;
         let mut job = NewJob::at(JobKind::Act, id, now);
         let mut claimed = None;
@@ -302,7 +303,7 @@ impl Engine {
                     to: ActionState::Running,
                     cause: Cause::Engine,
                     note: note.clone(),
-                    evidence: serde_json::Value::Null,
+                    evidence: Value::Null,
                 });
                 entry.action.state = ActionState::Running;
                 entry.action.note = note;
@@ -314,14 +315,14 @@ impl Engine {
 
     /// An action that has just been decided, with the first row of its journal and what follows but
     /// for its execution.
-    fn entry(&self, action: Action, shadow: bool, now: Timestamp) -> Proposed {
+    fn entry(&self, action: Action, evidence: Value, now: Timestamp) -> Proposed {
         let transitions = vec![Transition {
             at: now,
             from: Some(ActionState::Proposed),
             to: action.state,
             cause: Cause::Policy,
             note: action.note.clone(),
-            evidence: json!({ "decision": action.decision, "shadow": shadow }),
+            evidence,
         }];
         let kind = match action.state {
             ActionState::AwaitingApproval => NoticeKind::ApprovalNeeded,
@@ -360,7 +361,13 @@ impl Engine {
 
     /// The budgets that an action which would run by itself is charged to, in the transaction that
     /// lets it run. Without budget left it asks.
-    fn budgeted(&self, rules: &Arc<Rules>, action: &Action, now: Timestamp) -> Option<Budgeted> {
+    fn budgeted(
+        &self,
+        rules: &Arc<Rules>,
+        action: &Action,
+        listed: Listed,
+        now: Timestamp,
+    ) -> Option<Budgeted> {
         let (source, detection) = (action.connection.as_str(), &action.basis.detection);
         let charges: Vec<Charge> = rules
             .settings
@@ -393,7 +400,8 @@ impl Engine {
             };
             action.state = ActionState::AwaitingApproval;
             action.note = first_note(action.action, action.state);
-            engine.entry(action, false, now)
+            let evidence = plan::evidence(&action.decision, &action.asset, &listed);
+            engine.entry(action, evidence, now)
         }))
     }
 }

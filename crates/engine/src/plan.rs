@@ -10,8 +10,9 @@ use quell_model::{
 };
 use quell_policy::lists::Lookup;
 use quell_policy::{FileFacts, Question, Skipped};
+use serde_json::{Value, json};
 
-use crate::rules::Rules;
+use crate::rules::{Listed, Rules};
 
 /// What is to be done about an alert.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Planned {
     pub playbook: String,
     /// The decision.
     pub decision: Decision,
+    /// The lists the target is on.
+    pub listed: Listed,
     /// It is decided and recorded, not done: the organization has not opted in.
     pub shadow: bool,
 }
@@ -65,6 +68,7 @@ pub fn plan(
         .into_iter()
         .map(|proposal| {
             let asset = asset(rules, alert, &proposal.target);
+            let mut listed = Listed::default();
             let decision = match proposal.gap {
                 Some(gap) => Decision {
                     outcome: Outcome::Manual,
@@ -80,7 +84,8 @@ pub fn plan(
                     ),
                 ),
                 None => {
-                    let decision =
+                    let decision;
+                    (decision, listed) =
                         decide(rules, at, proposal.action, &proposal.target, &asset, &basis);
                     with_doubt(alert, &proposal.target, decision)
                 }
@@ -93,6 +98,7 @@ pub fn plan(
                 asset,
                 playbook: proposal.playbook,
                 decision,
+                listed,
                 shadow,
             }
         })
@@ -154,7 +160,7 @@ fn asset(rules: &Rules, alert: &Alert, target: &Entity) -> AssetFacts {
     facts.with(&rules.guardrails.asset(target))
 }
 
-/// Asks policy.
+/// Asks policy; says on which lists the target was found.
 pub(crate) fn decide(
     rules: &Rules,
     at: Standpoint<'_>,
@@ -162,7 +168,7 @@ pub(crate) fn decide(
     target: &Entity,
     asset: &AssetFacts,
     basis: &Basis,
-) -> Decision {
+) -> (Decision, Listed) {
     let listed = rules.guardrails.listed(&Lookup {
         action,
         target,
@@ -170,15 +176,27 @@ pub(crate) fn decide(
         connection: at.connection,
         now: at.now,
     });
-    rules.policy.decide(&Question {
+    let decision = rules.policy.decide(&Question {
         action,
         target,
         asset,
         basis,
         file: FileFacts::default(),
         lists: &listed.names,
-        entry: listed.entry.as_deref(),
-    })
+        entry: listed.entries.first().map(String::as_str),
+    });
+    (decision, listed)
+}
+
+/// What the journal keeps of a decision: the answer, and the facts it was taken with that may be
+/// others later.
+pub(crate) fn evidence(decision: &Decision, asset: &AssetFacts, listed: &Listed) -> Value {
+    let mut evidence = json!({ "decision": decision, "asset": asset });
+    let found = *listed != Listed::default();
+    if let Some(members) = evidence.as_object_mut().filter(|_| found) {
+        members.insert("lists".to_owned(), json!(listed));
+    }
+    evidence
 }
 
 /// Reads the alert documents in `body`, all or none.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
-use quell_policy::lists::{Lists, Lookup, Strength};
+use quell_policy::lists::{Entry, Lists, Lookup, Strength};
 use quell_policy::{Loaded, Playbooks, Policy, Settings, list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,26 +146,23 @@ impl Guardrails {
         if found.not_allowed {
             names.push(list::NOT_ALLOWED);
         }
-        let entry = found.entries.first().map(|entry| {
+        let words = |entry: &&Entry| {
             let reason = entry.reason.trim_end_matches('.');
-            format!(
-                "“{reason}” ({} {}, {})",
-                entry.subject.as_str(),
-                entry.value,
-                entry.author
-            )
-        });
-        Listed { names, entry }
+            let (subject, value) = (entry.subject.as_str(), &entry.value);
+            format!("“{reason}” ({subject} {value}, {})", entry.author)
+        };
+        let entries = found.entries.iter().map(words).collect();
+        Listed { names, entries }
     }
 }
 
 /// The lists a target is on, as policy is told of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// Their names.
     pub names: Vec<&'static str>,
-    /// Words about the strongest entry.
-    pub entry: Option<String>,
+    /// Words about the entries it is on, the strongest first.
+    pub entries: Vec<String>,
 }
 
 fn matches(pattern: &str, name: &str) -> bool {

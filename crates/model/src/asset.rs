@@ -36,6 +36,15 @@ pub enum AssetClass {
 }
 
 impl AssetClass {
+    /// Every class.
+    pub const ALL: [Self; 5] = [
+        Self::Workstation,
+        Self::Server,
+        Self::DomainController,
+        Self::Mobile,
+        Self::Unknown,
+    ];
+
     /// The name used in policy, JSON and pages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

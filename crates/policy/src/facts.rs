@@ -81,14 +81,6 @@ pub(crate) struct Facts<'a> {
 
 type Attributes = HashMap<String, RestrictedExpression>;
 
-const CLASSES: [AssetClass; 5] = [
-    AssetClass::Workstation,
-    AssetClass::Server,
-    AssetClass::DomainController,
-    AssetClass::Mobile,
-    AssetClass::Unknown,
-];
-
 impl Vocabulary {
     /// Fails with a sentence when the schema lacks what the model has; a test holds them equal.
     pub(crate) fn of(schema: &Schema) -> Result<Self, String> {
@@ -119,7 +111,7 @@ impl Vocabulary {
                 .map(|m| (*m, uid(&mode, m.as_str())))
                 .collect(),
             actions,
-            classes: CLASSES
+            classes: AssetClass::ALL
                 .iter()
                 .map(|class| Ok((*class, enumerated("Class", class.as_str())?)))
                 .collect::<Result<_, String>>()?,

@@ -154,7 +154,9 @@ impl CounterExample {
     fn target_in_words(&self) -> String {
         let mut said = Vec::new();
         if let Some(Attribute::Text(class)) = self.attributes.get("class") {
-            let known = CLASSES.into_iter().find(|known| known.as_str() == class);
+            let known = AssetClass::ALL
+                .into_iter()
+                .find(|known| known.as_str() == class);
             said.push(match (known, self.target) {
                 (Some(class), EntityType::Host) => class.words().to_owned(),
                 (Some(class), _) => format!("on a {}", class.words()),
@@ -259,14 +261,6 @@ const SEVERITIES: [Severity; 5] = [
     Severity::Medium,
     Severity::High,
     Severity::Critical,
-];
-
-const CLASSES: [AssetClass; 5] = [
-    AssetClass::Workstation,
-    AssetClass::Server,
-    AssetClass::DomainController,
-    AssetClass::Mobile,
-    AssetClass::Unknown,
 ];
 
 /// An attribute's name in a sentence.

@@ -45,6 +45,18 @@ fn a_person_approves_with_the_command_that_is_printed() {
         before.out
     );
 
+    let explained = quell_with(&asking, &["policy", "explain", id]);
+    assert_eq!(explained.code, 0, "{explained:?}");
+    for said in [
+        "May Quell contain host SRV-FILES-01?",
+        "decided when it was proposed: only after a person's yes",
+        "known of it  server, critical",
+        "it was on none",
+        "Now it is awaiting approval",
+    ] {
+        assert!(explained.out.contains(said), "{said}:\n{}", explained.out);
+    }
+
     let stale = quell_with(
         &asking,
         &["approve", id, "--reason", "yes", "--shown", "0000"],

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quell_model::{Action, OrganizationId};
+use quell_model::{Action, OrganizationId, Transition};
 use rusqlite::{Connection, params};
+use serde::Serialize;
 
 use crate::error::Result;
 use crate::ingest::Proposed;
@@ -59,11 +60,47 @@ impl std::fmt::Debug for Budgeted {
     }
 }
 
+/// What became of an action that is charged.
+pub(crate) enum Charged {
+    /// All of its budgets had something left; this is how they stand with it.
+    Runs(Vec<Standing>),
+    /// Some have nothing left.
+    Spent(Box<Spent>),
+}
+
 /// Budgets that have nothing left for an action.
 pub(crate) struct Spent {
     charges: Vec<Charge>,
+    standing: Vec<Standing>,
     /// What is placed instead of it.
     pub(crate) instead: Proposed,
+}
+
+/// How a budget stands at a moment, for the journal.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Standing {
+    budget: String,
+    used: u32,
+    limit: u32,
+}
+
+/// The first rows of a journal as text, with how the budgets stood.
+pub(crate) fn noting(transitions: &[Transition], standing: &[Standing]) -> Result<String> {
+    let mut transitions = transitions.to_vec();
+    if let Some(members) = transitions
+        .first_mut()
+        .and_then(|first| first.evidence.as_object_mut())
+    {
+        members.insert("budgets".to_owned(), serde_json::to_value(standing)?);
+    }
+    Ok(serde_json::to_string(&transitions)?)
+}
+
+impl Spent {
+    /// Its journal's first rows as text.
+    pub(crate) fn journal(&self) -> Result<String> {
+        noting(&self.instead.transitions, &self.standing)
+    }
 }
 
 impl Store {
@@ -89,15 +126,21 @@ pub(crate) fn charge(
     action: &Action,
     budgeted: Option<&Budgeted>,
     now: Timestamp,
-) -> Result<Option<Spent>> {
+) -> Result<Charged> {
     let Some(Budgeted { charges, otherwise }) = budgeted else {
-        return Ok(None);
+        return Ok(Charged::Runs(Vec::new()));
     };
     let organization = &action.organization;
     let mut spent = Vec::new();
     let mut newest = Vec::with_capacity(charges.len());
+    let mut standing = Vec::with_capacity(charges.len());
     for charge in charges {
         let (used, begun) = count(db, organization, charge, now)?;
+        standing.push(Standing {
+            budget: charge.budget.clone(),
+            used,
+            limit: charge.limit,
+        });
         if used >= charge.limit {
             spent.push(charge.clone());
         }
@@ -105,10 +148,11 @@ pub(crate) fn charge(
     }
     if !spent.is_empty() {
         let instead = otherwise(action, &spent);
-        return Ok(Some(Spent {
+        return Ok(Charged::Spent(Box::new(Spent {
             charges: spent,
+            standing,
             instead,
-        }));
+        })));
     }
     for (charge, begun) in charges.iter().zip(newest) {
         let slice = slice(charge.window, now);
@@ -124,7 +168,11 @@ pub(crate) fn charge(
         )?
         .execute(params![organization.as_str(), charge.scope, slice.start])?;
     }
-    Ok(None)
+    // With the one that was just charged.
+    for budget in &mut standing {
+        budget.used = budget.used.saturating_add(1);
+    }
+    Ok(Charged::Runs(standing))
 }
 
 /// How many count now, and when the newest slice begins.

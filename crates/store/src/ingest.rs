@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::actions::{self, NewJob};
-use crate::budgets::{self, Budgeted, Spent};
+use crate::budgets::{self, Budgeted, Charged, Spent};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::micros;
@@ -349,8 +349,8 @@ impl Place<'_> {
             let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
             let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
             // Without budget left, it goes on waiting for its person.
-            if !promoted || budgets::charge(db, &action, proposed.budgeted.as_ref(), now)?.is_some()
-            {
+            let charge = || budgets::charge(db, &action, proposed.budgeted.as_ref(), now);
+            if !promoted || matches!(charge()?, Charged::Spent(_)) {
                 return Ok(Placed::Joined(id));
             }
             // The newer alert is one policy lets run by itself: nobody has to be waited for.
@@ -383,9 +383,10 @@ impl Place<'_> {
             jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
             return Ok(Placed::Promoted(id));
         }
-        if let Some(spent) = budgets::charge(db, &action, proposed.budgeted.as_ref(), now)? {
-            return hold(db, &spent, now);
-        }
+        let standing = match budgets::charge(db, &action, proposed.budgeted.as_ref(), now)? {
+            Charged::Runs(standing) => standing,
+            Charged::Spent(spent) => return hold(db, &spent, now),
+        };
         // Then the alert and the incident are those it was written with.
         if opened {
             actions::insert(db, &action, target, &written.action)?;
@@ -393,7 +394,12 @@ impl Place<'_> {
             actions::insert(db, &action, target, &serde_json::to_string(&action)?)?;
         }
         let id = action.id.to_string();
-        actions::journal(db, &id, 1, &proposed.transitions, &written.transitions)?;
+        if standing.is_empty() {
+            actions::journal(db, &id, 1, &proposed.transitions, &written.transitions)?;
+        } else {
+            let text = budgets::noting(&proposed.transitions, &standing)?;
+            actions::journal(db, &id, 1, &proposed.transitions, &text)?;
+        }
         // What is being taken back is let go first; then the vendor's state is read afresh.
         let wait = actions::being_reverted(db, &action, target)?;
         for job in &proposed.jobs {
@@ -421,7 +427,7 @@ fn hold(db: &Connection, spent: &Spent, now: Timestamp) -> Result<Placed> {
         &held.target,
         &serde_json::to_string(&held.action)?,
     )?;
-    let text = serde_json::to_string(&held.transitions)?;
+    let text = spent.journal()?;
     let id = held.action.id.to_string();
     actions::journal(db, &id, 1, &held.transitions, &text)?;
     for job in &held.jobs {

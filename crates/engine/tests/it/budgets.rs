@@ -205,3 +205,29 @@ async fn neither_many_at_once_nor_a_second_node_goes_past_a_budget() {
     let actions = worlds[0].actions().await;
     assert_eq!(in_state(&actions, ActionState::AwaitingApproval), 195);
 }
+
+#[tokio::test]
+async fn the_journal_keeps_how_the_budgets_stood_and_which_lists_were_found() {
+    let mut world = with(World::new(8), five_an_hour());
+    world.listed = vec!["host,h6,ask,The chief's laptop."];
+    world.reconfigure();
+    for number in 0..7 {
+        let document = alert(&world, number);
+        world.accept(document).await;
+    }
+    let mut stood = Vec::new();
+    let mut listed = Vec::new();
+    for action in world.actions().await {
+        let history = world.store.history(action.id).await.unwrap();
+        let evidence = &history[0].evidence;
+        assert_eq!(evidence["asset"]["class"], "workstation");
+        stood.push(evidence["budgets"][0]["used"].as_u64());
+        listed.push(evidence["lists"]["names"][0].as_str().map(str::to_owned));
+    }
+    assert_eq!(
+        stood,
+        [Some(1), Some(2), Some(3), Some(4), Some(5), Some(5), None]
+    );
+    assert_eq!(listed[6].as_deref(), Some("ask"));
+    assert!(listed[..6].iter().all(Option::is_none));
+}

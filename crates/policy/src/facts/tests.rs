@@ -122,7 +122,7 @@ fn the_facts_of_every_action_conform_to_the_schema() {
     let words = Vocabulary::of(&schema).unwrap();
     for action in ActionType::ALL {
         for (target, known) in targets(action.target()).iter().zip([false, true]) {
-            for class in CLASSES {
+            for class in AssetClass::ALL {
                 let asset = AssetFacts {
                     class,
                     critical: known,

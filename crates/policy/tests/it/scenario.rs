@@ -13,8 +13,6 @@ use ActionType::{BlockHash, ContainHost, KillProcess};
 use AssetClass::{DomainController, Mobile, Server, Unknown, Workstation};
 use Severity::{Critical, High, Informational, Low, Medium};
 
-const CLASSES: [AssetClass; 5] = [Workstation, Server, DomainController, Mobile, Unknown];
-
 #[track_caller]
 fn check(case: Case, outcome: Outcome, rules: &[&str]) {
     let decision = case.decide(builtin());
@@ -120,7 +118,7 @@ fn a_threshold_that_is_turned_on_and_reached_contains_servers_and_critical_asset
 
 #[test]
 fn the_whole_table_of_containment_is_what_the_product_says() {
-    for class in CLASSES {
+    for class in AssetClass::ALL {
         for is_critical in [false, true] {
             for label in [
                 None,
@@ -414,7 +412,7 @@ fn every_shipped_rule_makes_a_difference() {
         .iter()
         .map(|action| Case::new(*action))
         .collect();
-    for class in CLASSES {
+    for class in AssetClass::ALL {
         cases.extend([host(class), critical(host(class))]);
         cases.push(labelled(host(class), "non-essential"));
         cases.push(sure(host(class), Some(99)));

@@ -2,6 +2,7 @@
 //! and calls nobody, so that it runs where the folder is under version control.
 
 mod backtest;
+mod explain;
 mod prove;
 mod show;
 mod test;
@@ -33,6 +34,8 @@ pub enum Command {
     Prove(prove::Arguments),
     /// Replays the stored alerts and says what a changed policy would decide otherwise. Asks the server.
     Backtest(backtest::Arguments),
+    /// Says why an action was decided as it was, and what was known at that moment. Asks the server.
+    Explain(explain::Arguments),
 }
 
 /// The folder a command is about.
@@ -55,6 +58,7 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
         Command::Test(place) => test::run(&place.folder, format),
         Command::Prove(arguments) => prove::run(arguments, format),
         Command::Backtest(arguments) => backtest::run(arguments, format),
+        Command::Explain(arguments) => explain::run(arguments, format),
     }
 }
 
