@@ -209,7 +209,7 @@ impl Side {
             {
                 times.pop_front();
             }
-            let limit = budget.limit(None);
+            let limit = budget.limit(rules.guardrails.fleet);
             if times.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
                 reasons.push(budget.spent(limit));
             }
@@ -344,7 +344,8 @@ impl Replay {
                 .entry((seen.action, before, after))
                 .or_default();
             // Some may turn out to be none; twice as many leave enough.
-            if examples.len() < EXAMPLES * 2 {
+            let shown = examples.iter().any(|(known, _)| *known == key);
+            if examples.len() < EXAMPLES * 2 && !shown {
                 let of_rules = planned.decision.reasons.iter().cloned();
                 let case = Case {
                     alert: record.id,

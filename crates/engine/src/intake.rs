@@ -377,7 +377,7 @@ impl Engine {
                 budget: budget.name.clone(),
                 scope: budget.scope(source, detection),
                 window: budget.window,
-                limit: budget.limit(None),
+                limit: budget.limit(rules.guardrails.fleet),
             })
             .collect();
         if charges.is_empty() {

@@ -69,6 +69,8 @@ pub struct AssetRule {
 pub struct Guardrails {
     /// Action types Quell may do; all others are decided and recorded only.
     pub opted_in: BTreeMap<ActionType, OptIn>,
+    /// How many machines the organization has, for budgets that are a share of them.
+    pub fleet: Option<u64>,
     assets: Vec<AssetRule>,
     lists: Lists,
 }
@@ -83,9 +85,17 @@ impl Guardrails {
     ) -> Self {
         Self {
             opted_in,
+            fleet: None,
             assets,
             lists,
         }
+    }
+
+    /// With this many machines.
+    #[must_use]
+    pub const fn of_fleet(mut self, machines: Option<u64>) -> Self {
+        self.fleet = machines;
+        self
     }
 
     /// Whether Quell may do this action type at all.

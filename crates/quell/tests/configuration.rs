@@ -86,7 +86,7 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_one() {
         (
             "id = \"northwind\"",
             "id = \"northwind\"\nzzz = 1",
-            "6:1 unknown key `zzz` (known here: `id`, `incident_window`, `approval_deadline`, `opt_in`)",
+            "6:1 unknown key `zzz` (known here: `id`, `incident_window`, `approval_deadline`, `fleet`, `opt_in`)",
         ),
     ] {
         assert_eq!(complaint(from, to), expected);

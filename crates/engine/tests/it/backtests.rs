@@ -131,8 +131,10 @@ async fn several_alerts_about_one_target_of_an_incident_are_one_action() {
         let document = json!({ "id": format!("a{number}"), "host": "h1", "class": "server" });
         world.accept(document).await;
     }
-    let report = replay(&world, None).await;
+    let policy = folder(&[("policy.toml", "[actions.contain_host]\nserver = \"never\"")]);
+    let report = replay(&world, Some(policy)).await;
     assert_eq!((report.alerts, report.actions), (7, 1));
+    assert_eq!(report.changes[0].examples.len(), 1, "shown once");
 }
 
 #[tokio::test]

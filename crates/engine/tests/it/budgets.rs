@@ -231,3 +231,18 @@ async fn the_journal_keeps_how_the_budgets_stood_and_which_lists_were_found() {
     assert_eq!(listed[6].as_deref(), Some("ask"));
     assert!(listed[..6].iter().all(Option::is_none));
 }
+
+#[tokio::test]
+async fn a_share_of_a_known_fleet_is_the_smaller_limit() {
+    let text = "[budgets.mine]\nwindow = \"1h\"\ncount = 10\nshare = 2";
+    let mut world = with(World::new(8), budgets(text));
+    world.fleet = Some(150);
+    world.reconfigure();
+    for number in 0..12 {
+        let document = alert(&world, number);
+        world.accept(document).await;
+    }
+    world.work_for(Duration::from_secs(60)).await;
+    let actions = world.actions().await;
+    assert_eq!(in_state(&actions, ActionState::Completed), 3);
+}

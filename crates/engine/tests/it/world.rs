@@ -40,6 +40,7 @@ pub(crate) struct World {
     workers: usize,
     pub(crate) threshold: Option<u8>,
     pub(crate) budgets: Budgets,
+    pub(crate) fleet: Option<u64>,
     /// Rows of a list: subject, value, strength, reason.
     pub(crate) listed: Vec<&'static str>,
     pub(crate) opted_in: Vec<ActionType>,
@@ -101,6 +102,7 @@ impl World {
             workers,
             threshold: None,
             budgets: Budgets::default(),
+            fleet: None,
             listed: Vec::new(),
             opted_in,
         }
@@ -126,7 +128,9 @@ impl World {
 
     fn rules(&self) -> Rules {
         let budgets = self.budgets.clone();
-        rules(&self.opted_in, self.threshold, budgets, &self.listed)
+        let mut rules = rules(&self.opted_in, self.threshold, budgets, &self.listed);
+        rules.guardrails.fleet = self.fleet;
+        rules
     }
 
     pub(crate) async fn accept(&self, document: serde_json::Value) -> quell_engine::Taken {

@@ -65,7 +65,8 @@ impl Document {
                 self.config.organization.opt_in.clone(),
                 self.config.assets.clone(),
                 loaded.lists,
-            ),
+            )
+            .of_fleet(self.config.organization.fleet),
         })
     }
 
