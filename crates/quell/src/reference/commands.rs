@@ -30,7 +30,12 @@ fn describe(command: &mut clap::Command, page: &mut Page) {
             .unwrap_or(command.get_name())
             .to_owned();
         page.heading(&format!("`{name}`"));
-        let mut wide = command.clone().term_width(100);
+        // Every command has these; said once they need not be repeated for each.
+        let everywhere = |arg: clap::Arg| {
+            let hide = matches!(arg.get_id().as_str(), "format" | "help");
+            if hide { arg.hide(true) } else { arg }
+        };
+        let mut wide = command.clone().term_width(100).mut_args(everywhere);
         page.code("text", &wide.render_long_help().to_string());
     }
     for mut inner in inner {
@@ -39,7 +44,7 @@ fn describe(command: &mut clap::Command, page: &mut Page) {
 }
 
 const INTRODUCTION: &str = r#"
-Every command and option. Colours appear only on a terminal and never with `NO_COLOR`. With
-`--format json` a command prints one JSON document on standard output; when it fails, that document is
+Every command and option; `--format` and `--help`, which all of them take, stand only here. Colours
+appear only on a terminal and never with `NO_COLOR`. With `--format json` a command prints one JSON document on standard output; when it fails, that document is
 `{"error": {"code", "message", …}}`, and the sentence for people goes to standard error as always.
 "#;
