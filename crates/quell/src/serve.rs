@@ -57,6 +57,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         warn!("{warning}");
     }
     runtime()?.block_on(async {
+        // Before anybody is told that the server is ready.
+        let orders = Orders::listen();
         let running = Running::start(&document, arguments.listen, clock.clone()).await?;
         let took = clock.now().duration_since(started).as_millis();
         info!(
@@ -68,46 +70,79 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let (engine, config) = (running.engine.clone(), arguments.config.clone());
         tokio::select! {
             ended = running.until(told_to_stop()) => ended,
-            () = follow(config, engine) => Ok(()),
+            () = follow(orders, config, engine) => Ok(()),
         }
     })
 }
 
-/// Puts a changed policy in force whenever the process is told to (SIGHUP): rules, lists, budgets,
-/// playbooks, assets and opt-ins. What does not load changes nothing. Never completes.
-async fn follow(config: PathBuf, engine: Engine) {
+/// Orders to read the policy again: SIGHUP, where there is such a thing.
+struct Orders {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-            while hangup.recv().await.is_some() {
-                let config = config.clone();
-                // Aside: decisions go on by the old policy meanwhile.
-                let read = move || Document::open(&config).and_then(|document| document.rules());
-                match tokio::task::spawn_blocking(read).await {
-                    Ok(Ok(rules)) => {
-                        let (rules_in_force, entries) =
-                            (rules.policy.rules().len(), rules.guardrails.entries());
-                        engine.replace_rules(rules);
-                        info!(
-                            rules = rules_in_force,
-                            entries, "the policy was read again and is in force"
-                        );
-                    }
-                    Ok(Err(failure)) => {
-                        for problem in failure.problems() {
-                            error!("{problem}");
-                        }
-                        error!(error = %failure.message(), "the policy was read again and does not load; the old one stays in force");
-                    }
-                    Err(error) => {
-                        error!(error = %error, "reading the policy again was interrupted")
-                    }
-                }
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+impl Orders {
+    /// Listens from now on. Until somebody listens, the signal ends the process.
+    fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let hangup = signal(SignalKind::hangup())
+                .inspect_err(|error| {
+                    warn!(
+                        error = error as &dyn std::error::Error,
+                        "a changed policy needs a restart: SIGHUP cannot be listened for"
+                    );
+                })
+                .ok();
+            Self { hangup }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// Completes with the next order; never, where there is none to come.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.hangup
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// Puts a changed policy in force whenever it is ordered: rules, lists, budgets, playbooks, assets and
+/// opt-ins. What does not load changes nothing. Never completes.
+async fn follow(mut orders: Orders, config: PathBuf, engine: Engine) {
+    loop {
+        orders.next().await;
+        let config = config.clone();
+        // Aside: decisions go on by the old policy meanwhile.
+        let read = move || Document::open(&config).and_then(|document| document.rules());
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(rules)) => {
+                let count = rules.policy.rules().len();
+                let entries = rules.guardrails.entries();
+                engine.replace_rules(rules);
+                info!(
+                    rules = count,
+                    entries, "the policy was read again and is in force"
+                );
             }
+            Ok(Err(failure)) => {
+                for problem in failure.problems() {
+                    error!("{problem}");
+                }
+                error!(
+                    error = failure.message(),
+                    "the policy was read again and does not load; the old one stays in force"
+                );
+            }
+            Err(error) => error!(error = %error, "reading the policy again was interrupted"),
         }
     }
-    std::future::pending().await
 }
 
 /// The runtime that servers run on.
