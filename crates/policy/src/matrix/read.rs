@@ -157,19 +157,26 @@ impl Reading<'_> {
         cell: &Spanned<Cell>,
     ) {
         let value = *cell.get_ref();
-        let alone = matches!(value, Cell::Auto | Cell::AskBelowConfidence(_));
         // One mistake here stops sign-in for everybody, and nobody is left who could undo it.
+        let person = (
+            matches!(value, Cell::Ask | Cell::Never),
+            "write \"ask\" or \"never\"",
+        );
         let guarded = match column {
-            Column::DomainController => {
-                Some("a domain controller is never acted on without a person")
-            }
-            Column::RedTeam => Some("an exercise is never answered automatically"),
-            Column::BreakGlass => Some("what is labelled break-glass is never touched by itself"),
+            Column::DomainController => Some((
+                "a domain controller is never acted on without a person",
+                person,
+            )),
+            Column::RedTeam => Some(("an exercise is never answered automatically", person)),
+            Column::BreakGlass => Some((
+                "the way in when nothing else works is never touched",
+                (value == Cell::Never, "write \"never\""),
+            )),
             _ => None,
         };
-        if let Some(why) = guarded.filter(|_| alone) {
+        if let Some((why, (false, fix))) = guarded {
             let message = format!("`{place}`: {why}");
-            self.complain(cell.span().start, message, "write \"ask\" or \"never\"");
+            self.complain(cell.span().start, message, fix);
             return;
         }
         let origin = self.origin(cell.span().start);

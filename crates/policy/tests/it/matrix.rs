@@ -252,11 +252,41 @@ fn domain_controllers_exercises_and_break_glass_cannot_be_left_to_quell() {
         for text in [
             format!("[actions.contain_host]\ndomain_controller = {value}"),
             format!("[every_action]\nred_team = {value}"),
-            format!("[every_action]\nbreak_glass = {value}"),
         ] {
             refused(&text, 2, "write \"ask\" or \"never\"");
         }
+        refused(
+            &format!("[every_action]\nbreak_glass = {value}"),
+            2,
+            "write \"never\"",
+        );
     }
+    refused(
+        "[every_action]\nbreak_glass = \"ask\"",
+        2,
+        "write \"never\"",
+    );
+}
+
+#[test]
+fn leaving_everything_to_quell_leaves_out_what_happens_on_a_domain_controller() {
+    let text: String = rows()
+        .map(|action| format!("[actions.{action}]\nany = \"auto\"\n"))
+        .collect();
+    let policy = with_matrix(&text);
+    // The hash of a file is banned everywhere, not on the machine that raised the alert.
+    let on_machine = |action: &ActionType| {
+        use EntityType::{CloudInstance, File, Host, Process};
+        matches!(action.target(), Host | Process | File | CloudInstance)
+            && *action != ActionType::BlockHash
+    };
+    let mut checked = 0;
+    for action in rows().filter(on_machine) {
+        let decision = on(action, AssetClass::DomainController).decide(&policy);
+        assert_eq!(decision.outcome, Ask, "{action}: {decision:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
 }
 
 #[test]

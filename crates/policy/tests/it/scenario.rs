@@ -442,6 +442,8 @@ fn every_shipped_rule_makes_a_difference() {
         labelled(Case::new(KillProcess), "red-team"),
         labelled(Case::new(ContainHost), "vip"),
         Case::new(KillProcess).with(|case| case.asset.class = DomainController),
+        Case::new(ActionType::QuarantineFile).with(|case| case.asset.class = DomainController),
+        Case::new(ActionType::StopInstance).with(|case| case.asset.class = DomainController),
         file(None, None),
         file(Some("powershell.exe"), None),
         file(None, Some(r"C:\Windows\System32\evil.exe")),

@@ -80,10 +80,10 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp> {
 
 fn text(report: &Report, compared: bool) -> String {
     let mut text = format!(
-        "{} alerts since {}, {} actions, each once for its incident and target\n\n",
-        report.alerts,
+        "{} since {}, {}, each once for its incident and target\n\n",
+        counted(report.alerts, "alert"),
         report.since.strftime("%Y-%m-%d %H:%M UTC"),
-        report.actions
+        counted(report.actions, "action")
     );
     let mut columns = Columns::default();
     columns.head([
@@ -126,6 +126,10 @@ fn text(report: &Report, compared: bool) -> String {
         text.push_str("The new policy decides all of them as the one in force does.\n");
     }
     text
+}
+
+fn counted(many: u64, what: &str) -> String {
+    output::count(usize::try_from(many).unwrap_or(usize::MAX), what)
 }
 
 fn lines(change: &Change) -> String {

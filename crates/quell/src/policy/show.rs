@@ -44,21 +44,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// The answers in the order of how much they allow.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Auto,
-    Lifted,
-    Ask,
-    Never,
-}
-
-fn answer(cell: Cell) -> Answer {
+/// The word for a cell. One that asks below a confidence is told by its target.
+const fn answer(cell: Cell) -> &'static str {
     match cell {
-        Cell::Auto => Answer::Auto,
-        Cell::AskBelowConfidence(_) => Answer::Lifted,
-        Cell::Ask => Answer::Ask,
-        Cell::Never => Answer::Never,
+        Cell::Auto => "auto",
+        Cell::Ask | Cell::AskBelowConfidence(_) => "ask",
+        Cell::Never => "never",
     }
 }
 
@@ -84,15 +75,10 @@ fn table(matrix: &Matrix) -> String {
 
 fn lines(columns: &mut Columns, name: &str, cell: impl Fn(Column) -> Option<Cell>) {
     let mut name = name.to_owned();
-    for (wanted, style, word) in [
-        (Answer::Auto, GOOD, "auto"),
-        (Answer::Lifted, WAITS, "ask*"),
-        (Answer::Ask, WAITS, "ask"),
-        (Answer::Never, BAD, "never"),
-    ] {
+    for (word, style) in [("auto", GOOD), ("ask", WAITS), ("never", BAD)] {
         let targets: Vec<String> = Column::all()
             .filter_map(|column| Some((column, cell(column)?)))
-            .filter(|(_, cell)| answer(*cell) == wanted)
+            .filter(|(_, cell)| answer(*cell) == word)
             .map(|(column, cell)| {
                 let plus = if column.is_class() { "" } else { "+" };
                 let from = match cell {
