@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use quell_model::entity::Host;
 use quell_model::{AlertStatus, Notice};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -76,6 +77,21 @@ pub trait Notify: Send + Sync {
     ) -> BoxFuture<'a, Result<()>>;
 }
 
+/// What a vendor knows of an organization's machines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// How many machines there are.
+    pub machines: u64,
+    /// Those of them that are domain controllers.
+    pub domain_controllers: Vec<Host>,
+}
+
+/// Takes stock of an organization's machines.
+pub trait TakeStock: Send + Sync {
+    /// All of the inventory, or nothing: half of it would leave domain controllers unprotected.
+    fn take_stock<'a>(&'a self, cx: &'a Call) -> BoxFuture<'a, Result<Inventory>>;
+}
+
 /// One line of a connection check: a permission or a circumstance, and whether it is as needed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Check {
@@ -102,4 +118,6 @@ pub struct Abilities {
     pub write_back: Option<Arc<dyn WriteBack>>,
     /// Messages to people.
     pub notify: Option<Arc<dyn Notify>>,
+    /// An inventory of machines.
+    pub take_stock: Option<Arc<dyn TakeStock>>,
 }
