@@ -6,10 +6,13 @@ use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, Cause, Clocks, ConnectionId,
-    Decision, Effect, EffectBy, IncidentId, NoticeKind, Outcome, Transition,
+    Decision, Effect, EffectBy, IncidentId, NoticeKind, Outcome, Reason, Transition,
 };
+use quell_policy::budget::{Counted, Per};
+use quell_policy::{Budget, Storm};
 use quell_store::{
-    Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Placed, Proposed, Stored,
+    Brake, Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Of, Placed, Proposed,
+    RECENT, Stored, StormLimit,
 };
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
@@ -360,7 +363,7 @@ impl Engine {
     }
 
     /// The budgets that an action which would run by itself is charged to, in the transaction that
-    /// lets it run. Without budget left it asks.
+    /// lets it run. Without budget left, and in a storm, it asks.
     fn budgeted(
         &self,
         rules: &Arc<Rules>,
@@ -368,41 +371,66 @@ impl Engine {
         listed: Listed,
         now: Timestamp,
     ) -> Option<Budgeted> {
-        let (source, detection) = (action.connection.as_str(), &action.basis.detection);
-        let charges: Vec<Charge> = rules
-            .settings
-            .budgets
-            .covering(action.action, action.asset.class)
-            .map(|budget| Charge {
-                budget: budget.name.clone(),
-                scope: budget.scope(source, detection),
-                window: budget.window,
-                limit: budget.limit(rules.guardrails.fleet),
-            })
-            .collect();
-        if charges.is_empty() {
+        let counted = Counted {
+            source: action.connection.as_str(),
+            detection: &action.basis.detection,
+            action: action.action,
+            target: &action.target,
+        };
+        let charge = |budget: &Budget| Charge {
+            budget: budget.name.clone(),
+            scope: budget.scope(&counted),
+            window: budget.window,
+            limit: budget.limit(rules.guardrails.fleet),
+            while_new: budget.new_for.map(|span| match budget.per {
+                Per::Detection => (Of::Detection, span),
+                _ => (Of::Source, span),
+            }),
+        };
+        let settings = &rules.settings;
+        let covering = settings.budgets.covering(action.action, action.asset.class);
+        let charges: Vec<Charge> = covering.map(charge).collect();
+        let storm = settings.storm.map(|storm| StormLimit {
+            at_least: storm.at_least,
+            times: storm.times,
+        });
+        if charges.is_empty() && storm.is_none() {
             return None;
         }
         let (engine, rules) = (self.clone(), rules.clone());
-        Some(Budgeted::new(charges, move |action, spent| {
+        let held = Budgeted::new(charges, move |action, brakes| {
             let mut action = action.clone();
-            let reason = |charge: &Charge| {
-                let budget = rules
-                    .settings
-                    .budgets
-                    .iter()
-                    .find(|b| b.name == charge.budget)?;
-                Some(budget.spent(charge.limit))
-            };
             action.decision = Decision {
                 outcome: Outcome::Ask,
-                reasons: spent.iter().filter_map(reason).collect(),
+                reasons: brakes
+                    .iter()
+                    .filter_map(|brake| held_by(&rules, brake))
+                    .collect(),
             };
             action.state = ActionState::AwaitingApproval;
             action.note = first_note(action.action, action.state);
             let evidence = plan::evidence(&action.decision, &action.asset, &listed);
             engine.entry(action, evidence, now)
-        }))
+        });
+        Some(held.calm_below(storm))
+    }
+}
+
+/// Why an action is held back.
+fn held_by(rules: &Rules, brake: &Brake) -> Option<Reason> {
+    match brake {
+        Brake::Spent(charge) => {
+            let mut budgets = rules.settings.budgets.iter();
+            let budget = budgets.find(|budget| budget.name == charge.budget)?;
+            Some(budget.spent(charge.limit))
+        }
+        Brake::Storm(storm) => {
+            let what = match storm.of {
+                Of::Source => "connection",
+                Of::Detection => "detection",
+            };
+            Some(Storm::reason(what, storm.recent, storm.usual, RECENT))
+        }
     }
 }
 

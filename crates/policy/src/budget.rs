@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use quell_model::{ActionType, AssetClass, Reason};
+use quell_model::{ActionType, AssetClass, Entity, Reason};
 use serde::Serialize;
 
 /// Shortest and longest window.
@@ -24,6 +24,21 @@ pub enum Per {
     Source,
     /// Each detection of each connection.
     Detection,
+    /// Each action on each target; for what is done on a machine, the machine.
+    Target,
+}
+
+/// What an action is counted by.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    /// The connection its alert came from.
+    pub source: &'a str,
+    /// The detection of that connection.
+    pub detection: &'a str,
+    /// The action.
+    pub action: ActionType,
+    /// Its target.
+    pub target: &'a Entity,
 }
 
 /// How much may run by itself within a sliding window.
@@ -45,6 +60,12 @@ pub struct Budget {
     /// The same as a share of the known fleet, in percent; the smaller of the two holds, and one is
     /// always left. Without a known fleet the count holds alone.
     pub share: Option<u8>,
+    /// It counts only while the source or detection was first seen less than this ago.
+    #[serde(
+        serialize_with = "seconds_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub new_for: Option<Duration>,
 }
 
 /// The budgets in force, by name.
@@ -73,14 +94,21 @@ impl Budget {
             && (classes.is_empty() || classes.contains(&class))
     }
 
-    /// Name of what is counted together: the budget, and the source or detection if each has its own.
+    /// Name of what is counted together: the budget, and whatever each has its own for.
     #[must_use]
-    pub fn scope(&self, source: &str, detection: &str) -> String {
+    pub fn scope(&self, counted: &Counted<'_>) -> String {
+        let Counted {
+            source,
+            detection,
+            action,
+            target,
+        } = counted;
         // No name and no cleaned text contains the separator.
         match self.per {
             Per::Organization => self.name.clone(),
             Per::Source => format!("{}\u{1f}{source}", self.name),
             Per::Detection => format!("{}\u{1f}{source}\u{1f}{detection}", self.name),
+            Per::Target => format!("{}\u{1f}{action}\u{1f}{}", self.name, place(target)),
         }
     }
 
@@ -97,17 +125,51 @@ impl Budget {
     /// Why an action asks once this budget is spent.
     #[must_use]
     pub fn spent(&self, limit: u32) -> Reason {
-        let of = match self.per {
-            Per::Organization => "",
-            Per::Source => " for one source",
-            Per::Detection => " for one detection",
+        let window = words(self.window);
+        let text = match (self.per, self.new_for) {
+            (Per::Target, _) => format!(
+                "Quell did this {limit} times here within {window} and it came back, so a person decides."
+            ),
+            (per, Some(new)) => {
+                let what = match per {
+                    Per::Detection => "detection",
+                    _ => "connection",
+                };
+                let rest = match limit {
+                    0 => "so a person decides".to_owned(),
+                    limit => format!("and {limit} of it ran by themselves, so a person decides"),
+                };
+                format!(
+                    "The first alert of this {what} came less than {} ago, {rest}.",
+                    words(new)
+                )
+            }
+            (per, None) => {
+                let of = match per {
+                    Per::Source => " for one source",
+                    Per::Detection => " for one detection",
+                    Per::Organization | Per::Target => "",
+                };
+                format!(
+                    "The budget “{}” of {limit} by itself in {window}{of} is spent, so a person decides.",
+                    self.name
+                )
+            }
         };
-        let text = format!(
-            "The budget “{}” of {limit} by itself in {}{of} is spent, so a person decides.",
-            self.name,
-            words(self.window)
-        );
         Reason::new(format!("budget-{}", self.name), text)
+    }
+}
+
+/// Where an action takes place: the machine a process runs or a file lies on, else the target itself.
+/// A process that is killed comes back as another one.
+fn place(target: &Entity) -> String {
+    let machine = match target {
+        Entity::Process(process) => process.host_id.as_ref(),
+        _ => None,
+    };
+    match machine {
+        Some(host) => format!("on:{host}"),
+        None => target.key().unwrap_or_else(|| target.to_string()),
     }
 }
 
@@ -123,6 +185,16 @@ pub fn words(window: Duration) -> String {
     };
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {unit}{plural}")
+}
+
+fn seconds_if_any<S: serde::Serializer>(
+    window: &Option<Duration>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match window {
+        Some(window) => seconds(window, to),
+        None => to.serialize_none(),
+    }
 }
 
 fn seconds<S: serde::Serializer>(window: &Duration, to: S) -> Result<S::Ok, S::Error> {

@@ -9,6 +9,7 @@ use quell_model::{ActionType, AssetClass};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::breaker::Storm;
 use crate::budget::{Budget, Budgets, Per, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
 use crate::matrix::{Matrix, Row, Thresholds, Written, rows};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub budgets: Budgets,
     /// How old a decision or a yes may be when it is acted on.
     pub stale_after: Duration,
+    /// What counts as a storm, unless that is turned off.
+    pub storm: Option<Storm>,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             matrix: Matrix::default(),
             budgets: Budgets::default(),
             stale_after: Duration::from_secs(3600),
+            storm: None,
         }
     }
 }
@@ -60,6 +64,16 @@ struct Document {
 #[serde(default, deny_unknown_fields)]
 struct Breakers {
     stale_after: Option<Spanned<SignedDuration>>,
+    storm: Option<Spanned<WrittenStorm>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenStorm {
+    #[serde(default)]
+    off: bool,
+    at_least: Option<u32>,
+    times: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +90,7 @@ struct WrittenBudget {
     window: Option<SignedDuration>,
     count: Option<u32>,
     share: Option<u8>,
+    new_for: Option<SignedDuration>,
 }
 
 impl Settings {
@@ -140,11 +155,22 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             }
         }
     }
+    let mut storm = base.storm;
+    if let Some(written) = document.breakers.storm {
+        match storm_of(written.get_ref()) {
+            Ok(read) => storm = read,
+            Err(message) => {
+                let message = format!("`breakers.storm`: {message}");
+                wrong.push(Diagnostic::at(source, written.span().start, message));
+            }
+        }
+    }
     if wrong.is_empty() {
         Ok(Settings {
             matrix,
             budgets,
             stale_after,
+            storm,
         })
     } else {
         Err(Diagnostics::new(wrong))
@@ -155,6 +181,21 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
 fn window_of(written: SignedDuration) -> Option<Duration> {
     let window = Duration::try_from(written).ok()?;
     (WINDOWS.0..=WINDOWS.1).contains(&window).then_some(window)
+}
+
+/// What counts as a storm; none when it is turned off.
+fn storm_of(written: &WrittenStorm) -> Result<Option<Storm>, String> {
+    match (written.off, written.at_least, written.times) {
+        (true, None, None) => Ok(None),
+        (true, _, _) => {
+            Err("it is off, so at_least and times mean nothing; remove the one or the other".into())
+        }
+        (false, Some(at_least @ 2..), Some(times @ 2..)) => Ok(Some(Storm { at_least, times })),
+        (false, Some(_), Some(_)) => Err("`at_least` and `times` must be 2 or more".into()),
+        (false, _, _) => Err(
+            "write how many, and how many times as many as usual: at_least = 30, times = 10".into(),
+        ),
+    }
 }
 
 /// The budget; none when it is turned off.
@@ -192,6 +233,13 @@ fn budget(name: &str, written: &WrittenBudget) -> Result<Option<Budget>, String>
             "`{action}` takes an action back and never runs by itself"
         ));
     }
+    let new_for = match written.new_for {
+        None => None,
+        Some(_) if !matches!(written.per, Per::Source | Per::Detection) => {
+            return Err("`new_for` is about a source or a detection; write per = \"source\" or per = \"detection\"".into());
+        }
+        Some(span) => Some(window_of(span).ok_or("`new_for` must be from 1 minute to 30 days")?),
+    };
     Ok(Some(Budget {
         name: name.to_owned(),
         actions: written.actions.clone(),
@@ -200,5 +248,6 @@ fn budget(name: &str, written: &WrittenBudget) -> Result<Option<Budget>, String>
         window,
         count,
         share: written.share,
+        new_for,
     }))
 }

@@ -142,8 +142,13 @@ fn snippet(language: &str, text: &str) -> String {
 #[test]
 fn what_the_guide_shows_can_be_used_as_it_stands() {
     let folder = Folder::new("policy-guide");
-    let matrix =
-        snippet("toml", "ask_below_confidence") + &snippet("toml", "[budgets.contain-hosts]");
+    let matrix = [
+        "ask_below_confidence",
+        "[budgets.contain-hosts]",
+        "[breakers]",
+    ]
+    .map(|text| snippet("toml", text))
+    .concat();
     folder.file("policy/policy.toml", &matrix);
     folder.file("policy/lists/ours.csv", &snippet("csv", "quell-01"));
     let path = folder.file("policy/tests/ours.toml", &snippet("toml", "[[example]]"));

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::ingest::Proposed;
 use crate::micros;
+use crate::pulse::{Of, Pulses, Storm, StormLimit};
 use crate::sqlite::Store;
 
 /// Slices that a window is counted in. A slice counts until all of it has left the window, so a
@@ -28,29 +29,49 @@ pub struct Charge {
     pub window: Duration,
     /// How many there may be within the window.
     pub limit: u32,
+    /// It counts only while the source or detection was first seen less than this ago.
+    pub while_new: Option<(Of, Duration)>,
+}
+
+/// What keeps an action from running by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Brake {
+    /// Nothing is left of a budget.
+    Spent(Charge),
+    /// Many more alerts like its own come than usual.
+    Storm(Storm),
 }
 
 /// What an action that runs by itself is charged to, and what becomes of it when that is spent.
 #[derive(Clone)]
 pub struct Budgeted {
     charges: Vec<Charge>,
+    storm: Option<StormLimit>,
     otherwise: Arc<Otherwise>,
 }
 
-/// The proposal in place of an action, once these of its budgets are spent. Called in the
-/// transaction, and again if that is repeated.
-type Otherwise = dyn Fn(&Action, &[Charge]) -> Proposed + Send + Sync;
+/// The proposal in place of an action that is held back by these. Called in the transaction, and
+/// again if that is repeated.
+type Otherwise = dyn Fn(&Action, &[Brake]) -> Proposed + Send + Sync;
 
 impl Budgeted {
     /// An action on these budgets, and the proposal that stands in for it when some are spent.
     pub fn new(
         charges: Vec<Charge>,
-        otherwise: impl Fn(&Action, &[Charge]) -> Proposed + Send + Sync + 'static,
+        otherwise: impl Fn(&Action, &[Brake]) -> Proposed + Send + Sync + 'static,
     ) -> Self {
         Self {
             charges,
+            storm: None,
             otherwise: Arc::new(otherwise),
         }
+    }
+
+    /// The same, held back in a storm as well.
+    #[must_use]
+    pub const fn calm_below(mut self, storm: Option<StormLimit>) -> Self {
+        self.storm = storm;
+        self
     }
 }
 
@@ -64,13 +85,13 @@ impl std::fmt::Debug for Budgeted {
 pub(crate) enum Charged {
     /// All of its budgets had something left; this is how they stand with it.
     Runs(Vec<Standing>),
-    /// Some have nothing left.
-    Spent(Box<Spent>),
+    /// Something holds it back.
+    Held(Box<Held>),
 }
 
-/// Budgets that have nothing left for an action.
-pub(crate) struct Spent {
-    charges: Vec<Charge>,
+/// An action that is held back.
+pub(crate) struct Held {
+    brakes: Vec<Brake>,
     standing: Vec<Standing>,
     /// What is placed instead of it.
     pub(crate) instead: Proposed,
@@ -96,7 +117,7 @@ pub(crate) fn noting(transitions: &[Transition], standing: &[Standing]) -> Resul
     Ok(serde_json::to_string(&transitions)?)
 }
 
-impl Spent {
+impl Held {
     /// Its journal's first rows as text.
     pub(crate) fn journal(&self) -> Result<String> {
         noting(&self.instead.transitions, &self.standing)
@@ -120,21 +141,29 @@ impl Store {
     }
 }
 
-/// Charges an action to all its budgets, or to none when some are spent.
+/// Charges an action to all its budgets, or to none when something holds it back.
 pub(crate) fn charge(
     db: &Connection,
     action: &Action,
     budgeted: Option<&Budgeted>,
+    pulses: &Pulses,
     now: Timestamp,
 ) -> Result<Charged> {
-    let Some(Budgeted { charges, otherwise }) = budgeted else {
+    let Some(budgeted) = budgeted else {
         return Ok(Charged::Runs(Vec::new()));
     };
     let organization = &action.organization;
-    let mut spent = Vec::new();
+    let counts = |charge: &&Charge| {
+        charge
+            .while_new
+            .is_none_or(|(of, span)| pulses.is_new(of, span, now))
+    };
+    let charges: Vec<&Charge> = budgeted.charges.iter().filter(counts).collect();
+    let storm = budgeted.storm.and_then(|limit| pulses.storm(limit));
+    let mut brakes: Vec<Brake> = storm.map(Brake::Storm).into_iter().collect();
     let mut newest = Vec::with_capacity(charges.len());
     let mut standing = Vec::with_capacity(charges.len());
-    for charge in charges {
+    for charge in &charges {
         let (used, begun) = count(db, organization, charge, now)?;
         standing.push(Standing {
             budget: charge.budget.clone(),
@@ -142,14 +171,14 @@ pub(crate) fn charge(
             limit: charge.limit,
         });
         if used >= charge.limit {
-            spent.push(charge.clone());
+            brakes.push(Brake::Spent((*charge).clone()));
         }
         newest.push(begun);
     }
-    if !spent.is_empty() {
-        let instead = otherwise(action, &spent);
-        return Ok(Charged::Spent(Box::new(Spent {
-            charges: spent,
+    if !brakes.is_empty() {
+        let instead = (budgeted.otherwise)(action, &brakes);
+        return Ok(Charged::Held(Box::new(Held {
+            brakes,
             standing,
             instead,
         })));
@@ -210,13 +239,30 @@ fn slice(window: Duration, now: Timestamp) -> Slice {
     }
 }
 
-/// Whether people are to be told that these budgets are spent: once for each in its window.
-pub(crate) fn tell_once(db: &Connection, spent: &Spent, now: Timestamp) -> Result<bool> {
-    let organization = &spent.instead.action.organization;
+/// Whether people are to be told that an action is held back. In a storm one message about it is
+/// heard and a thousand are not: once for each budget in its window, once an hour for each storm. What
+/// asks because it is new is told each time; there is no storm then.
+pub(crate) fn tell_once(db: &Connection, held: &Held, now: Timestamp) -> Result<bool> {
+    let action = &held.instead.action;
     let mut tell = false;
-    for charge in &spent.charges {
-        let name = format!("budget-told:{organization}:{}", charge.scope);
-        let window = i64::try_from(charge.window.as_micros()).unwrap_or(i64::MAX / 4);
+    for brake in &held.brakes {
+        let (what, of, window) = match brake {
+            Brake::Spent(charge) if charge.while_new.is_some() => {
+                tell = true;
+                continue;
+            }
+            Brake::Spent(charge) => ("budget", charge.scope.clone(), charge.window),
+            Brake::Storm(storm) => {
+                let of = match storm.of {
+                    Of::Source => "",
+                    Of::Detection => action.basis.detection.as_str(),
+                };
+                let of = format!("{}:{of}", action.connection);
+                ("storm", of, Duration::from_secs(3600))
+            }
+        };
+        let name = format!("{what}-told:{}:{of}", action.organization);
+        let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX / 4);
         let expires = micros(now).saturating_add(window);
         let told = db
             .prepare_cached(

@@ -11,11 +11,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::actions::{self, NewJob};
-use crate::budgets::{self, Budgeted, Charged, Spent};
+use crate::budgets::{self, Budgeted, Charged, Held};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::micros;
 use crate::outbox::{self, Envelope};
+use crate::pulse::Pulses;
 use crate::sqlite::Store;
 
 /// An alert to take in, with what is proposed for it.
@@ -79,7 +80,7 @@ pub enum Placed {
         /// Its job was put off: an older action on the target is being taken back.
         wait: bool,
     },
-    /// A budget is spent: it is stored as what it becomes then.
+    /// A budget is spent, or there is a storm: it is stored as what it becomes then.
     Held {
         /// The action as stored.
         action: Box<Action>,
@@ -214,6 +215,10 @@ fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> 
         }
     };
     touch(db, ingest, incident, &texts.keys)?;
+    let pulses = match freshness {
+        Freshness::New => Pulses::beat(db, ingest)?,
+        _ => Pulses::feel(db, ingest)?,
+    };
     let opened = incident == ingest.incident;
     let mut placed = Vec::with_capacity(ingest.proposed.len());
     for (proposed, written) in ingest.proposed.iter().zip(&texts.proposed) {
@@ -225,6 +230,7 @@ fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> 
             freshness,
             opened,
             now: ingest.received,
+            pulses: &pulses,
             action,
             proposed,
             written,
@@ -305,6 +311,7 @@ struct Place<'a> {
     freshness: Freshness,
     opened: bool,
     now: Timestamp,
+    pulses: &'a Pulses,
     /// The action with the alert and incident it really belongs to.
     action: Action,
     proposed: &'a Proposed,
@@ -318,6 +325,7 @@ impl Place<'_> {
             freshness,
             opened,
             now,
+            pulses,
             action,
             proposed,
             written,
@@ -339,6 +347,7 @@ impl Place<'_> {
         {
             return Ok(Placed::Known);
         }
+        let charge = || budgets::charge(db, &action, proposed.budgeted.as_ref(), pulses, now);
         if let Some(mut stored) = standing {
             let id = stored.action.id;
             db.prepare_cached(
@@ -349,8 +358,7 @@ impl Place<'_> {
             let runs = matches!(action.state, ActionState::Scheduled | ActionState::Running);
             let promoted = stored.action.state == ActionState::AwaitingApproval && runs;
             // Without budget left, it goes on waiting for its person.
-            let charge = || budgets::charge(db, &action, proposed.budgeted.as_ref(), now);
-            if !promoted || matches!(charge()?, Charged::Spent(_)) {
+            if !promoted || matches!(charge()?, Charged::Held(_)) {
                 return Ok(Placed::Joined(id));
             }
             // The newer alert is one policy lets run by itself: nobody has to be waited for.
@@ -383,9 +391,9 @@ impl Place<'_> {
             jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
             return Ok(Placed::Promoted(id));
         }
-        let standing = match budgets::charge(db, &action, proposed.budgeted.as_ref(), now)? {
+        let standing = match charge()? {
             Charged::Runs(standing) => standing,
-            Charged::Spent(spent) => return hold(db, &spent, now),
+            Charged::Held(held) => return hold(db, &held, now),
         };
         // Then the alert and the incident are those it was written with.
         if opened {
@@ -418,23 +426,22 @@ impl Place<'_> {
     }
 }
 
-/// Stores an action as what it becomes without budget. It holds its slot like any other: it asks.
-fn hold(db: &Connection, spent: &Spent, now: Timestamp) -> Result<Placed> {
-    let held = &spent.instead;
+/// Stores an action as what it becomes when it is held back. It holds its slot like any other: it asks.
+fn hold(db: &Connection, back: &Held, now: Timestamp) -> Result<Placed> {
+    let held = &back.instead;
     actions::insert(
         db,
         &held.action,
         &held.target,
         &serde_json::to_string(&held.action)?,
     )?;
-    let text = spent.journal()?;
+    let text = back.journal()?;
     let id = held.action.id.to_string();
     actions::journal(db, &id, 1, &held.transitions, &text)?;
     for job in &held.jobs {
         jobs::enqueue(db, job)?;
     }
-    // In a storm one message about the budget is heard, and a thousand are not.
-    if budgets::tell_once(db, spent, now)? {
+    if budgets::tell_once(db, back, now)? {
         post(db, &held.action, &held.messages)?;
     }
     Ok(Placed::Held {

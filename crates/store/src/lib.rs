@@ -12,15 +12,17 @@ mod facts;
 mod ingest;
 mod jobs;
 mod outbox;
+mod pulse;
 mod reads;
 mod sqlite;
 
 pub use actions::{Advance, Answer, NewJob, Stored};
-pub use budgets::{Budgeted, Charge};
+pub use budgets::{Brake, Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};
 pub use outbox::{Dispatch, Envelope};
+pub use pulse::{FirstSeen, Of, RECENT, Storm, StormLimit};
 pub use reads::{ActionFilter, AlertRecord, ApprovalRecord, IncidentRecord};
 pub use sqlite::Store;
 

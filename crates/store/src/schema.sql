@@ -120,6 +120,18 @@ CREATE TABLE spending (
   PRIMARY KEY (organization, scope, start)
 ) WITHOUT ROWID;
 
+-- How often a source, and each of its detections, sends alerts: since when, and two counts that fade,
+-- one within minutes and one within days. What is new and what is a storm is read off them.
+CREATE TABLE pulses (
+  organization TEXT NOT NULL,
+  scope        TEXT NOT NULL,
+  first        INTEGER NOT NULL,
+  last         INTEGER NOT NULL,
+  recent       REAL NOT NULL,
+  usual        REAL NOT NULL,
+  PRIMARY KEY (organization, scope)
+) WITHOUT ROWID;
+
 -- Small durable facts: feed cursors, the pause switch, used webhook ids.
 CREATE TABLE facts (
   name    TEXT PRIMARY KEY,

@@ -113,7 +113,7 @@ impl Vendor for CrowdStrike {
             feed: self.poll.enabled.then(|| self.clone() as _),
             fetch: Some(self.clone()),
             write_back: self.write_back.then(|| self.clone() as _),
-            notify: None,
+            ..Abilities::default()
         }
     }
 

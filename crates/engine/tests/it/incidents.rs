@@ -8,11 +8,15 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// The shipped budgets, as a new installation has them.
-fn shipped() -> World {
+/// The shipped budgets and breakers, at a connection that was set up the day before.
+async fn shipped() -> World {
     let mut world = World::new(16);
     world.budgets = Settings::builtin().budgets.clone();
+    world.storm = Settings::builtin().storm;
     world.reconfigure();
+    let first = json!({ "id": "first", "host": "h", "class": "workstation", "severity": "low" });
+    world.accept(first).await;
+    world.clock.advance(Duration::from_secs(24 * 3600));
     world
 }
 
@@ -29,34 +33,34 @@ async fn storm(world: &World, class: AssetClass, count: u32, minutes: u64) {
     world.work_for(Duration::from_secs(60)).await;
 }
 
-async fn contained(world: &World) -> usize {
+async fn in_state(world: &World, state: ActionState) -> usize {
     let actions = world.actions().await;
     actions
         .iter()
-        .filter(|action| action.state == ActionState::Completed)
+        .filter(|action| action.state == state)
         .count()
+}
+
+async fn contained(world: &World) -> usize {
+    in_state(world, ActionState::Completed).await
 }
 
 /// April 2025: a new detection of leaked credentials flagged healthy users; one provider's customers
 /// raised 94 alerts within three minutes, and policies locked people out by the thousand.
 #[tokio::test]
 async fn leaked_credentials_2025_a_detection_that_fires_everywhere_stops_at_its_budget() {
-    let world = shipped();
+    let world = shipped().await;
     storm(&world, AssetClass::Workstation, 94, 3).await;
     assert_eq!(contained(&world).await, 10);
-    let actions = world.actions().await;
-    assert_eq!(
-        actions.len(),
-        94,
-        "the others wait for a person; none is lost"
-    );
+    let asks = in_state(&world, ActionState::AwaitingApproval).await;
+    assert_eq!(asks, 84, "the others wait for a person; none is lost");
 }
 
 /// Case study of a hospital: a backup job looked like lateral movement, and hundreds of workstations
 /// were isolated.
 #[tokio::test]
 async fn hospital_backup_job_hundreds_of_workstations_are_not_isolated() {
-    let world = shipped();
+    let world = shipped().await;
     storm(&world, AssetClass::Workstation, 300, 50).await;
     assert_eq!(contained(&world).await, 10);
 }
@@ -64,22 +68,17 @@ async fn hospital_backup_job_hundreds_of_workstations_are_not_isolated() {
 /// A retailer, 2019 to 2022: an isolation playbook matched a legitimate server and took a network down.
 #[tokio::test]
 async fn retailer_server_isolation_a_server_waits_for_a_person() {
-    let world = shipped();
+    let world = shipped().await;
     storm(&world, AssetClass::Server, 3, 1).await;
     assert_eq!(contained(&world).await, 0);
-    let actions = world.actions().await;
-    assert!(
-        actions
-            .iter()
-            .all(|action| action.state == ActionState::AwaitingApproval)
-    );
+    assert_eq!(in_state(&world, ActionState::AwaitingApproval).await, 3);
 }
 
 /// Blockers of addresses and hosts, 2018 to 2026: the organization's own gateway and its own
 /// administrators were locked out.
 #[tokio::test]
 async fn own_infrastructure_that_is_listed_is_never_touched() {
-    let mut world = shipped();
+    let mut world = shipped().await;
     world.listed = vec!["host,gateway-*,never,Everybody goes through it."];
     world.reconfigure();
     world.lab.host("gateway-1", AssetClass::Workstation);
@@ -87,7 +86,9 @@ async fn own_infrastructure_that_is_listed_is_never_touched() {
         .accept(json!({ "id": "a1", "host": "gateway-1", "class": "workstation" }))
         .await;
     world.work_for(Duration::from_secs(60)).await;
-    assert_eq!(world.state().await, ActionState::Denied);
+    let action = world.actions().await.pop().unwrap();
+    assert_eq!(action.state, ActionState::Denied);
+    assert_eq!(action.decision.reasons[0].rule, "never-list");
     assert!(!world.lab.contained("gateway-1"));
 }
 

@@ -9,6 +9,7 @@
 
 mod approvals;
 mod backtests;
+mod breakers;
 mod budgets;
 mod crash;
 mod incidents;

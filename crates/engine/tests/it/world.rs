@@ -12,7 +12,7 @@ use quell_connector::clock::SimClock;
 use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
 use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
 use quell_policy::lists::{Lists, csv};
-use quell_policy::{Budgets, Playbooks, Policy, Source};
+use quell_policy::{Budgets, Playbooks, Policy, Source, Storm};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ pub(crate) struct World {
     workers: usize,
     pub(crate) threshold: Option<u8>,
     pub(crate) budgets: Budgets,
+    pub(crate) storm: Option<Storm>,
     pub(crate) fleet: Option<u64>,
     /// Rows of a list: subject, value, strength, reason.
     pub(crate) listed: Vec<&'static str>,
@@ -102,6 +103,7 @@ impl World {
             workers,
             threshold: None,
             budgets: Budgets::default(),
+            storm: None,
             fleet: None,
             listed: Vec::new(),
             opted_in,
@@ -121,7 +123,7 @@ impl World {
         );
     }
 
-    /// Puts the changed `opted_in`, `threshold`, `budgets` and `listed` in force.
+    /// Puts the changed fields in force.
     pub(crate) fn reconfigure(&self) {
         self.engine.replace_rules(self.rules());
     }
@@ -129,6 +131,7 @@ impl World {
     fn rules(&self) -> Rules {
         let budgets = self.budgets.clone();
         let mut rules = rules(&self.opted_in, self.threshold, budgets, &self.listed);
+        rules.settings.storm = self.storm;
         rules.guardrails.fleet = self.fleet;
         rules
     }
@@ -233,6 +236,7 @@ fn rules(
     };
     let settings = quell_policy::Settings {
         budgets,
+        storm: None,
         ..quell_policy::Settings::load(&source).unwrap()
     };
     Rules {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use quell_model::{ActionType, AssetClass};
-use quell_policy::{Budget, Settings, Source};
+use quell_model::entity::Process;
+use quell_model::{ActionType, AssetClass, Entity};
+use quell_policy::budget::Counted;
+use quell_policy::{Budget, Settings, Source, Storm};
 
 const NAME: &str = "policy/policy.toml";
 
@@ -95,19 +97,44 @@ fn a_budget_counts_only_what_it_covers() {
     assert!(all.covers(ActionType::BlockSender, AssetClass::Unknown));
 }
 
+/// Whether a budget counts these two together.
+fn together(per: &str, one_of: (&str, &str, &Entity), another: (&str, &str, &Entity)) -> bool {
+    let budget = one(&format!("per = \"{per}\"\nwindow = \"1h\"\ncount = 1"));
+    let [one, another] = [one_of, another].map(|(source, detection, target)| {
+        budget.scope(&Counted {
+            source,
+            detection,
+            action: ActionType::KillProcess,
+            target,
+        })
+    });
+    one == another
+}
+
+fn process(host: &str, id: &str) -> Entity {
+    Process {
+        host_id: Some(host.into()),
+        vendor_id: Some(id.into()),
+        ..Process::default()
+    }
+    .into()
+}
+
 #[test]
-fn sources_and_detections_have_budgets_of_their_own_where_that_is_said() {
-    let scopes = |per: &str| {
-        let budget = one(&format!("per = \"{per}\"\nwindow = \"1h\"\ncount = 1"));
-        [("a", "x"), ("a", "y"), ("b", "x")]
-            .map(|(source, detection)| budget.scope(source, detection))
-    };
-    let [one, two, three] = scopes("organization");
-    assert!(one == two && two == three);
-    let [one, two, three] = scopes("source");
-    assert!(one == two && two != three);
-    let [one, two, three] = scopes("detection");
-    assert!(one != two && two != three && one != three);
+fn what_has_a_budget_of_its_own_is_counted_by_itself() {
+    let (here, again, there) = (process("h1", "1"), process("h1", "2"), process("h2", "1"));
+    assert!(together(
+        "organization",
+        ("a", "x", &here),
+        ("b", "y", &there)
+    ));
+    assert!(together("source", ("a", "x", &here), ("a", "y", &there)));
+    assert!(!together("source", ("a", "x", &here), ("b", "x", &here)));
+    assert!(together("detection", ("a", "x", &here), ("a", "x", &there)));
+    assert!(!together("detection", ("a", "x", &here), ("a", "y", &here)));
+    assert!(!together("detection", ("a", "x", &here), ("b", "x", &here)));
+    assert!(together("target", ("a", "x", &here), ("b", "y", &again)));
+    assert!(!together("target", ("a", "x", &here), ("a", "x", &there)));
 }
 
 #[test]
@@ -147,6 +174,14 @@ fn a_budget_that_means_nothing_is_refused() {
         "[budgets.a]\ncount = 1\nwindow = \"1h\"\nclases = []",
         "clases",
     );
+    refused(
+        "[budgets.a]\ncount = 1\nwindow = \"1h\"\nnew_for = \"1h\"",
+        "per = \"source\" or per = \"detection\"",
+    );
+    refused(
+        "[budgets.a]\nper = \"source\"\ncount = 1\nwindow = \"1h\"\nnew_for = \"1s\"",
+        "`new_for` must be",
+    );
 }
 
 #[test]
@@ -157,6 +192,41 @@ fn the_reason_says_which_budget_and_how_large() {
         "The budget “mine” of 30 by itself in 15 minutes for one detection is spent, so a person decides."
     );
     assert_eq!(budget.spent(30).rule, "budget-mine");
+    let shipped = |name: &str, limit| {
+        let mut budgets = Settings::builtin().budgets.iter();
+        let budget = budgets.find(|budget| budget.name == name).unwrap();
+        budget.spent(limit).text
+    };
+    assert_eq!(
+        shipped("new-connection", 0),
+        "The first alert of this connection came less than 1 day ago, so a person decides."
+    );
+    assert_eq!(
+        shipped("new-detection", 10),
+        "The first alert of this detection came less than 1 day ago, and 10 of it ran by themselves, so a person decides."
+    );
+    assert_eq!(
+        shipped("same-target", 10),
+        "Quell did this 10 times here within 1 hour and it came back, so a person decides."
+    );
+}
+
+#[test]
+fn a_storm_can_be_turned_off_and_not_be_half_said() {
+    assert!(Settings::builtin().storm.is_some());
+    let off = load("[breakers]\nstorm = { off = true }").unwrap();
+    assert_eq!(off.storm, None);
+    let other = load("[breakers.storm]\nat_least = 50\ntimes = 4").unwrap();
+    assert_eq!(
+        other.storm,
+        Some(Storm {
+            at_least: 50,
+            times: 4
+        })
+    );
+    refused("[breakers.storm]\nat_least = 50", "write how many");
+    refused("[breakers.storm]\nat_least = 0\ntimes = 4", "2 or more");
+    refused("[breakers.storm]\noff = true\ntimes = 4", "it is off");
 }
 
 #[test]

@@ -279,6 +279,19 @@ count = 1000000
 per = "detection"
 window = "15m"
 count = 1000000
+[budgets.new-connection]
+per = "source"
+new_for = "24h"
+window = "24h"
+count = 1000000
+[budgets.new-detection]
+per = "detection"
+new_for = "24h"
+window = "24h"
+count = 1000000
+[breakers.storm]
+at_least = 1000000000
+times = 10
 "#;
 
 /// The real server, as a user would start it, without polling and comments: one containment per alert.

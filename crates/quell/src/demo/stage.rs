@@ -74,6 +74,7 @@ impl Stage {
         write(folder, "secrets/token", &token)?;
         write(folder, "secrets/push", &push)?;
         write(folder, "secrets/falcon", crowdstrike::CLIENT_SECRET)?;
+        write(folder, "policy/policy.toml", POLICY)?;
         let text = configuration(&twin.base_url(), started);
         write(folder, "quell.toml", &text)?;
         let log = folder.join("quell.log");
@@ -109,6 +110,13 @@ impl Stage {
     }
 }
 
+/// The demo's policy: what ships, at a connection that is not new.
+const POLICY: &str = "\
+# A connection asks before everything for its first day. The demo has no day.
+[budgets.new-connection]
+off = true
+";
+
 /// The demo's configuration: nothing in it is special to the demo.
 fn configuration(falcon: &str, now: Timestamp) -> String {
     let at = now.strftime("%Y-%m-%dT%H:%M:%SZ");
@@ -127,6 +135,9 @@ id = "northwind"
 kill_process = {{ by = "{PERSON}", at = {at} }}
 block_hash = {{ by = "{PERSON}", at = {at} }}
 contain_host = {{ by = "{PERSON}", at = {at} }}
+
+[policy]
+directory = "policy"
 
 [[assets]]
 hosts = ["srv-files-*"]

@@ -106,11 +106,19 @@ fn budgets(settings: &Settings) -> String {
             Per::Organization => "",
             Per::Source => ", each source",
             Per::Detection => ", each detection",
+            Per::Target => ", each target",
         };
+        let new = budget.new_for.map_or(String::new(), |span| {
+            format!(" while new for {}", words(span))
+        });
         let share = budget.share.map_or(String::new(), |share| {
             format!(", at most {share} % of the fleet")
         });
-        let limit = format!("{} in {}{share}{each}", budget.count, words(budget.window));
+        let limit = format!(
+            "{} in {}{share}{each}{new}",
+            budget.count,
+            words(budget.window)
+        );
         let names = |all: Vec<&str>, none: &str| match all.is_empty() {
             true => none.to_owned(),
             false => all.join(", "),
@@ -134,8 +142,15 @@ fn budgets(settings: &Settings) -> String {
         };
         columns.row([(STRONG, budget.name.clone()), (PLAIN, limit), (PLAIN, of)]);
     }
+    let storm = settings.storm.map_or(String::new(), |storm| {
+        format!(
+            "In a storm everything asks: {} alerts of one source or detection within 10 minutes, and {} times\n\
+             as many as usual.\n",
+            storm.at_least, storm.times
+        )
+    });
     format!(
-        "{}\nWhat goes beyond a budget asks a person, and so does what was decided more than {} ago.\n",
+        "{}\nWhat goes beyond a budget asks a person, and so does what was decided more than {} ago.\n{storm}",
         columns.lines("  "),
         words(settings.stale_after)
     )

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quell_model::ActionState;
-use quell_store::{Budgeted, Charge, Placed, Proposed, Store};
+use quell_store::{Brake, Budgeted, Charge, Of, Placed, Proposed, Store, StormLimit};
 
 use crate::world::{acme, alert, at, contain, take};
 
@@ -15,6 +15,7 @@ fn charge(scope: &str, limit: u32) -> Charge {
         scope: scope.into(),
         window: HOUR,
         limit,
+        while_new: None,
     }
 }
 
@@ -26,10 +27,17 @@ fn on(number: u128, charges: Vec<Charge>) -> Proposed {
         let mut held = instead.clone();
         held.action.alert = action.alert;
         held.action.incident = action.incident;
-        held.action.note = spent.iter().map(|charge| charge.scope.as_str()).collect();
+        held.action.note = spent.iter().map(name).collect();
         held
     }));
     proposed
+}
+
+fn name(brake: &Brake) -> String {
+    match brake {
+        Brake::Spent(charge) => charge.scope.clone(),
+        Brake::Storm(storm) => format!("{:?} {:.0} {:.1}", storm.of, storm.recent, storm.usual),
+    }
 }
 
 async fn place(store: &Store, number: u128, second: i64, charges: Vec<Charge>) -> Placed {
@@ -133,4 +141,112 @@ async fn a_redelivered_alert_is_charged_once() {
         store.spent(&acme(), &charge("c", 5), at(0)).await.unwrap(),
         1
     );
+}
+
+const DAY: i64 = 24 * 3600;
+
+#[tokio::test]
+async fn a_budget_for_what_is_new_counts_until_the_span_since_the_first_alert_is_over() {
+    let store = Store::in_memory().unwrap();
+    for (of, other) in [(Of::Source, "Other"), (Of::Detection, "Pattern")] {
+        let store = Store::in_memory().unwrap();
+        let new = |limit| Charge {
+            while_new: Some((of, Duration::from_secs(24 * 3600))),
+            ..charge("new", limit)
+        };
+        let placed = |number, detection: &str, second| {
+            let host = format!("h{number}");
+            let mut document = alert(&format!("a{number}"), &[&host]);
+            document.detection = detection.into();
+            let proposed = vec![on(1_000 + number, vec![new(0)])];
+            let store = store.clone();
+            async move { take(&store, number, document, second, proposed).await }
+        };
+        let mut ran = Vec::new();
+        for (number, second) in [(1, 0), (2, DAY - 1), (3, DAY)] {
+            let detection = if number == 1 { other } else { "Pattern" };
+            ran.push(self::ran(
+                &placed(number, detection, second).await.placed[0],
+            ));
+        }
+        assert_eq!(ran, [false, false, true], "{of:?}");
+        let another = placed(4, "Another", DAY + 1).await;
+        assert_eq!(self::ran(&another.placed[0]), of == Of::Source, "{of:?}");
+    }
+    drop(store);
+}
+
+/// An action that only a storm holds back.
+fn unless_storm(number: u128) -> Proposed {
+    let mut proposed = on(number, Vec::new());
+    let limit = StormLimit {
+        at_least: 30,
+        times: 10,
+    };
+    proposed.budgeted = proposed
+        .budgeted
+        .map(|budgeted| budgeted.calm_below(Some(limit)));
+    proposed
+}
+
+/// Places `count` alerts of a detection, `apart` seconds apart; which of them ran.
+async fn run(store: &Store, detection: &str, from: i64, count: u32, apart: i64) -> Vec<bool> {
+    let mut ran = Vec::new();
+    for number in 0..count {
+        let second = from + i64::from(number) * apart;
+        let id = u128::from(number) + u128::try_from(from).unwrap() * 1_000 + 1_000_000_000;
+        let host = format!("h{id}");
+        let mut document = alert(&format!("a{id}"), &[&host]);
+        document.detection = detection.into();
+        let proposed = vec![unless_storm(id + 500)];
+        let taken = take(store, id, document, second, proposed).await;
+        ran.extend(taken.placed.iter().map(self::ran));
+    }
+    ran
+}
+
+#[tokio::test]
+async fn a_sudden_rise_is_a_storm_and_a_steady_stream_is_none() {
+    let store = Store::in_memory().unwrap();
+    // Ten days of an alert every two minutes: five in ten minutes.
+    let steady = run(&store, "Steady", 0, 7200, 120).await;
+    assert_eq!(steady.iter().filter(|ran| !**ran).count(), 0);
+    // Forty within a minute are eight times as many as usual, and no storm yet.
+    let more = run(&store, "Steady", 10 * DAY, 40, 1).await;
+    assert!(more.iter().all(|ran| *ran));
+}
+
+#[tokio::test]
+async fn a_storm_of_one_detection_leaves_the_others_alone_and_passes() {
+    let store = Store::in_memory().unwrap();
+    run(&store, "Steady", 0, 7200, 120).await;
+    let storm = run(&store, "Sudden", 10 * DAY, 45, 1).await;
+    assert_eq!(storm.iter().filter(|ran| **ran).count(), 30);
+    assert!(!storm[44]);
+    let others = run(&store, "Steady", 10 * DAY + 60, 1, 1).await;
+    assert_eq!(others, [true]);
+    let later = run(&store, "Sudden", 10 * DAY + 3600, 1, 1).await;
+    assert_eq!(later, [true]);
+}
+
+#[tokio::test]
+async fn a_storm_of_a_source_is_seen_whatever_its_detections() {
+    let store = Store::in_memory().unwrap();
+    let mut ran = Vec::new();
+    for number in 0..60 {
+        let detection = format!("D{}", number % 20);
+        ran.extend(run(&store, &detection, number, 1, 1).await);
+    }
+    assert_eq!(ran.iter().filter(|ran| **ran).count(), 30, "{ran:?}");
+}
+
+#[tokio::test]
+async fn an_alert_that_comes_again_does_not_count_towards_a_storm() {
+    let store = Store::in_memory().unwrap();
+    for version in 0..60 {
+        let mut document = alert("a1", &["h1"]);
+        document.title = format!("Version {version}");
+        take(&store, 1, document, version, Vec::new()).await;
+    }
+    assert_eq!(run(&store, "Pattern", 61, 1, 1).await, [true]);
 }

@@ -1,0 +1,229 @@
+//! How often alerts come, by source and by detection of a source, counted where they are taken in.
+//!
+//! Two counts fade exponentially: a sum of all alerts, each weighing less the longer ago it was. One
+//! row a scope is enough then, however many alerts come, and nothing has to be swept.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_model::{ConnectionId, OrganizationId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::Result;
+use crate::ingest::Ingest;
+use crate::sqlite::Store;
+use crate::{instant, micros};
+
+/// How long an alert counts as recent, on average.
+pub const RECENT: Duration = Duration::from_secs(10 * 60);
+/// How long an alert counts towards what is usual, on average.
+const USUAL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// What is usual is judged over this long at least: a source is not used to what it did in its first
+/// minutes.
+const ACQUAINTANCE: Duration = Duration::from_secs(24 * 3600);
+
+/// What alerts are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The connection they come from.
+    Source,
+    /// The rule or pattern that fired, at this connection.
+    Detection,
+}
+
+/// What counts as a storm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StormLimit {
+    /// At least this many alerts within [`RECENT`].
+    pub at_least: u32,
+    /// And this many times as many as usual.
+    pub times: u32,
+}
+
+/// A sudden rise: so many alerts within [`RECENT`], and so many usually.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Storm {
+    /// What sends them.
+    pub of: Of,
+    /// How many there are.
+    pub recent: f64,
+    /// How many there usually are.
+    pub usual: f64,
+}
+
+/// When the first alert came, of each source and of each detection of one.
+#[derive(Debug, Clone, Default)]
+pub struct FirstSeen(HashMap<String, Timestamp>);
+
+impl FirstSeen {
+    /// The first alert of this connection, or of this detection of it.
+    #[must_use]
+    pub fn get(&self, of: Of, connection: &ConnectionId, detection: &str) -> Option<Timestamp> {
+        self.0.get(&scope(of, connection, detection)).copied()
+    }
+}
+
+impl Store {
+    /// When the first alert of each source and detection came.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_seen(&self, organization: &OrganizationId) -> Result<FirstSeen> {
+        let organization = organization.clone();
+        self.read(move |db| {
+            let mut statement =
+                db.prepare_cached("SELECT scope, first FROM pulses WHERE organization = ?1")?;
+            let rows = statement.query_map([organization.as_str()], |row| {
+                Ok((row.get(0)?, instant(row.get(1)?)))
+            })?;
+            Ok(FirstSeen(rows.collect::<rusqlite::Result<_>>()?))
+        })
+        .await
+    }
+}
+
+/// How often alerts like one come.
+pub(crate) struct Pulses {
+    source: Pulse,
+    detection: Pulse,
+}
+
+#[derive(Clone, Copy)]
+struct Pulse {
+    first: i64,
+    last: i64,
+    recent: f64,
+    usual: f64,
+}
+
+impl Pulses {
+    /// Counts the alert.
+    pub(crate) fn beat(db: &Connection, ingest: &Ingest) -> Result<Self> {
+        let beat = |of| {
+            let scope = scope(of, &ingest.connection, &ingest.alert.detection);
+            let now = micros(ingest.received);
+            let mut pulse = Pulse::read(db, &ingest.organization, &scope, now)?;
+            pulse.recent += 1.0;
+            pulse.usual += 1.0;
+            db.prepare_cached(
+                "INSERT INTO pulses (organization, scope, first, last, recent, usual) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (organization, scope) DO UPDATE
+                 SET last = excluded.last, recent = excluded.recent, usual = excluded.usual",
+            )?
+            .execute(params![
+                ingest.organization.as_str(),
+                scope,
+                pulse.first,
+                pulse.last,
+                pulse.recent,
+                pulse.usual
+            ])?;
+            Ok(pulse)
+        };
+        Self::of(beat)
+    }
+
+    /// How it is, without counting the alert: it was counted when it first came.
+    pub(crate) fn feel(db: &Connection, ingest: &Ingest) -> Result<Self> {
+        let now = micros(ingest.received);
+        Self::of(|of| {
+            let scope = scope(of, &ingest.connection, &ingest.alert.detection);
+            Pulse::read(db, &ingest.organization, &scope, now)
+        })
+    }
+
+    fn of(pulse: impl Fn(Of) -> Result<Pulse>) -> Result<Self> {
+        Ok(Self {
+            source: pulse(Of::Source)?,
+            detection: pulse(Of::Detection)?,
+        })
+    }
+
+    const fn get(&self, of: Of) -> Pulse {
+        match of {
+            Of::Source => self.source,
+            Of::Detection => self.detection,
+        }
+    }
+
+    /// Whether the first alert came less than `span` ago.
+    pub(crate) fn is_new(&self, of: Of, span: Duration, now: Timestamp) -> bool {
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        micros(now).saturating_sub(self.get(of).first) < span
+    }
+
+    /// The storm there is, of a detection rather than of its source.
+    pub(crate) fn storm(&self, limit: StormLimit) -> Option<Storm> {
+        [Of::Detection, Of::Source].into_iter().find_map(|of| {
+            let storm = self.get(of).rise(of);
+            let rises = storm.recent >= f64::from(limit.at_least)
+                && storm.recent >= f64::from(limit.times) * storm.usual;
+            rises.then_some(storm)
+        })
+    }
+}
+
+impl Pulse {
+    /// As it stands at `now`.
+    fn read(db: &Connection, organization: &OrganizationId, scope: &str, now: i64) -> Result<Self> {
+        let stored = db
+            .prepare_cached(
+                "SELECT first, last, recent, usual FROM pulses WHERE organization = ?1 AND scope = ?2",
+            )?
+            .query_row(params![organization.as_str(), scope], |row| {
+                Ok(Self {
+                    first: row.get(0)?,
+                    last: row.get(1)?,
+                    recent: row.get(2)?,
+                    usual: row.get(3)?,
+                })
+            })
+            .optional()?;
+        Ok(stored.map_or(
+            Self {
+                first: now,
+                last: now,
+                recent: 0.0,
+                usual: 0.0,
+            },
+            |pulse| pulse.at(now),
+        ))
+    }
+
+    /// Faded to a later moment. Clocks of nodes differ a little; what seems earlier fades nothing.
+    fn at(mut self, now: i64) -> Self {
+        let passed = between(self.last, now);
+        self.recent *= (-passed / RECENT.as_secs_f64()).exp();
+        self.usual *= (-passed / USUAL.as_secs_f64()).exp();
+        self.last = self.last.max(now);
+        self
+    }
+
+    fn rise(&self, of: Of) -> Storm {
+        // The count of a steady rate approaches rate x USUAL from below; how far it got depends on
+        // how long there has been anything to count.
+        let known = between(self.first, self.last).max(ACQUAINTANCE.as_secs_f64());
+        let full = USUAL.as_secs_f64() * (1.0 - (-known / USUAL.as_secs_f64()).exp());
+        let before = (self.usual - self.recent).max(0.0);
+        Storm {
+            of,
+            recent: self.recent,
+            usual: before * RECENT.as_secs_f64() / full,
+        }
+    }
+}
+
+/// Seconds from one moment in microseconds to a later one.
+fn between(from: i64, to: i64) -> f64 {
+    let passed = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+    Duration::from_micros(passed).as_secs_f64()
+}
+
+/// What is counted together. No connection id and no cleaned text contains the separator.
+fn scope(of: Of, connection: &ConnectionId, detection: &str) -> String {
+    match of {
+        Of::Source => connection.to_string(),
+        Of::Detection => format!("{connection}\u{1f}{detection}"),
+    }
+}
