@@ -1,7 +1,6 @@
 //! The engine itself: its parts, and starting it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use quell_connector::{Call, Connected};
 use quell_model::{Action, Clock, ConnectionId, IdSource, NodeId, OrganizationId, Transition};
 use quell_store::Store;
 use tokio::sync::{Notify, Semaphore, broadcast};
-use tracing::{info, warn};
+use tracing::info;
 
+use crate::automation::Switches;
 use crate::pace;
 use crate::rules::Rules;
 
@@ -84,7 +84,7 @@ pub(crate) struct Parts {
     rules: RwLock<Arc<Rules>>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) nudge: Notify,
-    paused: AtomicBool,
+    pub(crate) switches: Switches,
     events: broadcast::Sender<Event>,
 }
 
@@ -114,7 +114,7 @@ impl Engine {
             connections,
             rules: RwLock::new(Arc::new(rules)),
             nudge: Notify::new(),
-            paused: AtomicBool::new(false),
+            switches: Switches::default(),
             events: broadcast::Sender::new(4096),
         }))
     }
@@ -167,45 +167,6 @@ impl Engine {
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.0.events.subscribe()
-    }
-
-    /// Stops all actions, queued ones included, until [`Engine::resume`]. Alerts are still taken in.
-    ///
-    /// # Errors
-    /// When the store fails; then nothing is paused.
-    pub async fn pause(&self, by: &str, reason: &str) -> quell_store::Result<()> {
-        let paused = serde_json::json!({ "by": by, "reason": reason, "at": self.now() });
-        // The switch in memory first: what is under way looks at it before it calls a vendor.
-        let before = self.0.paused.swap(true, Ordering::SeqCst);
-        let stored = self.0.store.set_paused(Some(paused)).await;
-        match &stored {
-            Ok(()) => warn!(by, reason, "automation is paused"),
-            Err(_) => self.0.paused.store(before, Ordering::SeqCst),
-        }
-        stored
-    }
-
-    /// Lets actions run again, those that queued up included.
-    ///
-    /// # Errors
-    /// When the store fails; then automation stays paused.
-    pub async fn resume(&self, by: &str) -> quell_store::Result<()> {
-        self.0.store.set_paused(None).await?;
-        self.0.paused.store(false, Ordering::SeqCst);
-        warn!(by, "automation is resumed");
-        self.0.nudge.notify_one();
-        Ok(())
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.0.paused.load(Ordering::SeqCst)
-    }
-
-    /// Reads the pause switch as the last process left it.
-    pub(crate) async fn read_switches(&self) -> quell_store::Result<()> {
-        let paused = self.0.store.paused().await?.is_some();
-        self.0.paused.store(paused, Ordering::SeqCst);
-        Ok(())
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -55,7 +55,7 @@ impl Engine {
         if !matches!(action.state, ActionState::Scheduled | ActionState::Running) {
             return self.0.store.finish(job.claim.clone()).await;
         }
-        if self.is_paused() && !interrupted {
+        if self.is_paused(&action.connection) && !interrupted {
             return self.postpone(job, self.now()).await;
         }
         let Some(connection) = self.connection(&action.connection) else {
@@ -122,8 +122,9 @@ impl Engine {
         let rules = self.rules();
         let action = &mut stored.action;
         // A decision is a pure function of what it is taken with: the same again is the same answer.
+        let opted_in = self.opted_in().allow(action.action);
         let same = |decided: &&Decided| {
-            Arc::ptr_eq(&decided.rules, &rules) && decided.asset == action.asset
+            opted_in && Arc::ptr_eq(&decided.rules, &rules) && decided.asset == action.asset
         };
         if decided.filter(same).is_some() {
             return Ok(Some(stored));
@@ -149,7 +150,6 @@ impl Engine {
             _ => decision,
         };
         let approved = approved && decision.reasons.iter().all(|r| r.rule != STALE);
-        let opted_in = rules.guardrails.opted_in(action.action);
         let go = opted_in
             && match decision.outcome {
                 Outcome::Auto => true,
@@ -283,7 +283,7 @@ impl Set<'_> {
         else {
             return Ok(());
         };
-        if engine.is_paused() {
+        if engine.is_paused(&stored.action.connection) {
             let due = engine.now();
             if stored.action.state == ActionState::Running {
                 let step = Step::of_job(engine, stored, &job.claim).keep();

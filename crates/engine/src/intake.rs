@@ -253,7 +253,8 @@ impl Engine {
         received: Timestamp,
     ) -> (Proposed, Option<(Claim, OwnedSemaphorePermit)>) {
         let now = self.now();
-        let state = first_state(&planned.decision, planned.shadow);
+        let shadow = !self.opted_in().allow(planned.action);
+        let state = first_state(&planned.decision, shadow);
         let action = Action {
             id: ActionId::new(self.0.ids.uuid()),
             organization: self.organization().clone(),
@@ -291,7 +292,7 @@ impl Engine {
         // intent goes into the same commit, so that the call leaves after one flush; a one-shot's
         // intent is written just before the call, because an intent without a receipt means for it
         // that nobody knows.
-        if !self.is_paused()
+        if !self.is_paused(connection)
             && let Some(permit) = self.free_worker().await
         {
             let until = quell_connector::call::later(now, pace::LEASE);

@@ -9,6 +9,7 @@
 //! any two lines.
 
 mod approval;
+mod automation;
 pub mod backtest;
 mod engine;
 mod execute;
@@ -26,9 +27,10 @@ mod tell;
 mod worker;
 
 pub use approval::{ActError, shown};
+pub use automation::{OptIn, OptIns, agreement};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};
 pub use plan::{Plan, Planned, Standpoint, documents, plan};
-pub use rules::{AssetRule, Guardrails, Listed, OptIn, Rules};
+pub use rules::{AssetRule, Guardrails, Listed, Rules};
 
 pub(crate) use quell_connector::BoxFuture;

@@ -39,7 +39,7 @@ impl Engine {
         let Some(stored) = self.decide_again(job, stored, decided).await? else {
             return Ok(());
         };
-        if self.is_paused() {
+        if self.is_paused(&stored.action.connection) {
             return self.postpone(job, self.now()).await;
         }
         let intent = Arc::new(Recorder::new(self, job, stored));
@@ -185,8 +185,12 @@ impl Recorder {
         if stored.action.state == ActionState::Running {
             return Ok(());
         }
-        if self.engine.is_paused() {
+        let action = &stored.action;
+        if self.engine.is_paused(&action.connection) {
             return refuse("automation was paused; nothing was sent");
+        }
+        if !self.engine.opted_in().allow(action.action) {
+            return refuse("the organization opted out; nothing was sent");
         }
         let note = format!("About to {}.", stored.action.action.phrase());
         let mut step = Step::of_job(&self.engine, stored.clone(), &self.claim).keep();

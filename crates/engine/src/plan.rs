@@ -40,8 +40,6 @@ pub struct Planned {
     pub decision: Decision,
     /// The lists the target is on.
     pub listed: Listed,
-    /// It is decided and recorded, not done: the organization has not opted in.
-    pub shadow: bool,
 }
 
 /// Where and when it is decided: what list entries may be limited to.
@@ -90,8 +88,6 @@ pub fn plan(
                     with_doubt(alert, &proposal.target, decision)
                 }
             };
-            let shadow = matches!(decision.outcome, Outcome::Auto | Outcome::Ask)
-                && !rules.guardrails.opted_in(proposal.action);
             Planned {
                 action: proposal.action,
                 target: proposal.target,
@@ -99,7 +95,6 @@ pub fn plan(
                 playbook: proposal.playbook,
                 decision,
                 listed,
-                shadow,
             }
         })
         .collect();

@@ -1,9 +1,8 @@
 //! The rules in force: playbooks, policy and the organization's guardrails, replaced as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
+use quell_model::{AssetClass, AssetFacts, Entity};
 use quell_policy::lists::{Entry, Lists, Lookup, Strength};
 use quell_policy::{Loaded, Playbooks, Policy, Settings, list};
 use schemars::JsonSchema;
@@ -17,13 +16,12 @@ pub struct Rules {
     pub policy: Policy,
     /// How much may run by itself, and how old a decision may be.
     pub settings: Settings,
-    /// What the organization turned on and protects.
+    /// What the organization says of its machines and protects.
     pub guardrails: Guardrails,
 }
 
 impl Rules {
-    /// These rules with another policy in force: what the organization said of its machines and opted
-    /// in to stays.
+    /// These rules with another policy in force: what the organization said of its machines stays.
     #[must_use]
     pub fn with(&self, loaded: Loaded) -> Self {
         Self {
@@ -36,16 +34,6 @@ impl Rules {
             },
         }
     }
-}
-
-/// Who allowed Quell to do an action type by itself, and when. Without it: shadow mode.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OptIn {
-    /// The person who decided it.
-    pub by: String,
-    /// When (RFC 3339).
-    pub at: Timestamp,
 }
 
 /// What the organization says of some of its machines.
@@ -64,11 +52,9 @@ pub struct AssetRule {
     pub owner: Option<String>,
 }
 
-/// What the organization turned on and protects.
+/// What the organization says of its machines and protects.
 #[derive(Debug, Clone, Default)]
 pub struct Guardrails {
-    /// Action types Quell may do; all others are decided and recorded only.
-    pub opted_in: BTreeMap<ActionType, OptIn>,
     /// How many machines the organization has, for budgets that are a share of them.
     pub fleet: Option<u64>,
     assets: Vec<AssetRule>,
@@ -78,13 +64,8 @@ pub struct Guardrails {
 impl Guardrails {
     /// Guardrails from their parts.
     #[must_use]
-    pub fn new(
-        opted_in: BTreeMap<ActionType, OptIn>,
-        assets: Vec<AssetRule>,
-        lists: Lists,
-    ) -> Self {
+    pub const fn new(assets: Vec<AssetRule>, lists: Lists) -> Self {
         Self {
-            opted_in,
             fleet: None,
             assets,
             lists,
@@ -96,17 +77,6 @@ impl Guardrails {
     pub const fn of_fleet(mut self, machines: Option<u64>) -> Self {
         self.fleet = machines;
         self
-    }
-
-    /// Whether Quell may do this action type at all.
-    #[must_use]
-    pub fn opted_in(&self, action: ActionType) -> bool {
-        // Who may contain may release: an undo must never wait for paperwork.
-        self.opted_in.contains_key(&action)
-            || self
-                .opted_in
-                .keys()
-                .any(|done| done.revert() == Some(action))
     }
 
     /// What the configuration says of the machine a target is or is on.
@@ -208,25 +178,12 @@ mod tests {
             ..AssetRule::default()
         };
         for pattern in ["d1", "DC-01", "dc-*", "*-01", "*c-0*"] {
-            let guardrails =
-                Guardrails::new(BTreeMap::new(), vec![rule(pattern)], Lists::default());
+            let guardrails = Guardrails::new(vec![rule(pattern)], Lists::default());
             assert!(guardrails.asset(&host("Dc-01")).critical, "{pattern}");
             assert!(
                 !guardrails.asset(&host("x")).critical || pattern == "d1",
                 "{pattern}"
             );
         }
-    }
-
-    #[test]
-    fn whoever_may_contain_may_release() {
-        let opt_in = OptIn {
-            by: "ana".into(),
-            at: Timestamp::UNIX_EPOCH,
-        };
-        let opted = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
-        let guardrails = Guardrails::new(opted, Vec::new(), Lists::default());
-        assert!(guardrails.opted_in(ActionType::ReleaseHost));
-        assert!(!guardrails.opted_in(ActionType::BlockHash));
     }
 }

@@ -68,7 +68,9 @@ Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):
   approve            Say yes to an action that waits for a person
   reject             Say no to it
   revert             Take an action back
-  pause              Stop all automation at once, queued work included
+  opt-in             Let Quell do an action type that was in shadow mode; say what is opted in to
+  opt-out            Put an action type back into shadow mode, at once
+  pause              Stop all automation at once, or one connection; queued work included
   resume             Let it go on
   connections check  Find out what each connection's credentials really allow
 
@@ -100,6 +102,8 @@ enum Command {
     Approve(client::answer::Arguments),
     Reject(client::answer::Arguments),
     Revert(client::orders::Revert),
+    OptIn(client::opt_in::In),
+    OptOut(client::opt_in::Out),
     Pause(client::orders::Pause),
     Resume(client::orders::Resume),
     /// The accounts that Quell acts through.
@@ -164,6 +168,8 @@ impl Cli {
             Command::Approve(arguments) => client::answer::run(&arguments, true, format),
             Command::Reject(arguments) => client::answer::run(&arguments, false, format),
             Command::Revert(arguments) => client::orders::revert(&arguments, format),
+            Command::OptIn(arguments) => client::opt_in::opt_in(&arguments, format),
+            Command::OptOut(arguments) => client::opt_in::opt_out(&arguments, format),
             Command::Pause(arguments) => client::orders::pause(&arguments, format),
             Command::Resume(arguments) => client::orders::resume(&arguments, format),
             Command::Connections { command } => client::connections::run(&command, format),

@@ -113,8 +113,8 @@ impl Orders {
     }
 }
 
-/// Puts a changed policy in force whenever it is ordered: rules, lists, budgets, playbooks, assets and
-/// opt-ins. What does not load changes nothing. Never completes.
+/// Puts a changed policy in force whenever it is ordered: rules, lists, budgets, playbooks and assets.
+/// What does not load changes nothing. Never completes.
 async fn follow(mut orders: Orders, config: PathBuf, engine: Engine) {
     loop {
         orders.next().await;
@@ -204,6 +204,9 @@ impl Running {
             rules,
             connections,
         );
+        engine.load_opt_ins().await.map_err(|error| {
+            Failure::failed("the record of opt-ins cannot be read").because(&error)
+        })?;
         let router = quell_server::router(engine.clone(), settings);
         let (stop, stopped) = watch::channel(false);
         let told = |mut stopped: watch::Receiver<bool>| async move {

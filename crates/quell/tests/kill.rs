@@ -22,7 +22,7 @@ use quell_twins::crowdstrike::{
     AlertSpec, CLIENT_ID, CLIENT_SECRET, Config, Containment, CrowdStrike, HostSpec, Process,
     Settle,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -58,6 +58,10 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
         .local_addr()
         .unwrap();
     write_config(&folder, address, &twin.base_url());
+    let mut server = serve(&folder);
+    opt_in(address).await;
+    server.kill().unwrap();
+    server.wait().unwrap();
 
     let twin = Arc::new(twin);
     let (next, stop) = (
@@ -205,23 +209,18 @@ fn serve(folder: &Path) -> Child {
 }
 
 fn write_config(folder: &Path, listen: SocketAddr, base: &str) {
-    let opt_in = r#"{ by = "harness", at = "2026-01-01T00:00:00Z" }"#;
     let config = format!(
         r#"
 [server]
 listen = "{listen}"
 [[server.tokens]]
 name = "harness"
-role = "viewer"
+role = "administrator"
 token = "env:KILL_READER"
 [log]
 filter = "error"
 [organization]
 id = "harness"
-[organization.opt_in]
-contain_host = {opt_in}
-kill_process = {opt_in}
-block_hash = {opt_in}
 [policy]
 directory = "policy"
 [[connections]]
@@ -300,6 +299,33 @@ async fn exchange(address: SocketAddr, request: &str) -> Option<String> {
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).await.ok()?;
     Some(String::from_utf8_lossy(&reply).into_owned())
+}
+
+/// Lets the server do all it can, as soon as it answers.
+async fn opt_in(address: SocketAddr) {
+    let began = Instant::now();
+    let head = |line: &str, length: usize| {
+        format!(
+            "{line} HTTP/1.1\r\nhost: quell\r\nauthorization: Bearer {READER}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        )
+    };
+    let offers = loop {
+        let reply = exchange(address, &head("GET /api/v1/automation", 0)).await;
+        let view = reply
+            .and_then(|reply| serde_json::from_str::<Value>(reply.split_once("\r\n\r\n")?.1).ok());
+        if let Some(view) = view {
+            break view["offers"].as_array().unwrap().clone();
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "no answer");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    for offer in offers {
+        let body = json!({ "action": offer["action"], "agreed": offer["text"] }).to_string();
+        let head = head("POST /api/v1/automation/opt-in", body.len());
+        let reply = exchange(address, &format!("{head}{body}")).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    }
 }
 
 /// All actions, once none of them has work to come.

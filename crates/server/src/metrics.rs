@@ -71,5 +71,9 @@ fn install() -> Result<PrometheusHandle, BuildError> {
         "Alerts of a feed that could not be read."
     );
     describe_gauge!("quell_automation_paused", "1 while automation is paused.");
+    describe_gauge!(
+        "quell_connection_paused",
+        "1 while actions through a connection are paused."
+    );
     Ok(handle)
 }

@@ -12,6 +12,8 @@ mod events;
 mod health;
 mod incident;
 pub(crate) mod intake;
+mod opt_in;
+mod opt_out;
 mod pause;
 mod ready;
 mod reject;
@@ -31,7 +33,7 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 18] = [
+static ROUTES: [Route; 20] = [
     intake::ROUTE,
     actions::ROUTE,
     action::ROUTE,
@@ -42,6 +44,8 @@ static ROUTES: [Route; 18] = [
     automation::ROUTE,
     pause::ROUTE,
     resume::ROUTE,
+    opt_in::ROUTE,
+    opt_out::ROUTE,
     connections::ROUTE,
     check::ROUTE,
     backtest::ROUTE,

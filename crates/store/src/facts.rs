@@ -1,4 +1,4 @@
-//! Small durable facts: feed cursors, the pause switch, webhook messages already used.
+//! Small durable facts: feed cursors, what is paused, webhook messages already used.
 
 use jiff::Timestamp;
 use quell_model::ConnectionId;
@@ -6,8 +6,12 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::ingest::parse;
 use crate::micros;
 use crate::sqlite::Store;
+
+/// What the name of a paused connection's fact begins with. The queue's SQL spells it out.
+const PAUSED_CONNECTION: &str = "paused:";
 
 impl Store {
     /// Where a connection's feed goes on.
@@ -28,20 +32,47 @@ impl Store {
             .await
     }
 
-    /// Who paused automation and why, if it is paused.
+    /// What is paused, with who, when and why: everything, or single connections.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn paused(&self) -> Result<Option<Value>> {
-        self.fact("paused".to_owned()).await
+    pub async fn pauses(&self) -> Result<Vec<(Option<ConnectionId>, Value)>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT name, value FROM facts WHERE name = 'paused'
+                 UNION ALL SELECT name, value FROM facts WHERE name > 'paused:' AND name < 'paused;'",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let mut pauses = Vec::new();
+            for row in rows {
+                let (name, value) = row?;
+                let connection = match name.strip_prefix(PAUSED_CONNECTION) {
+                    Some(id) => Some(parse(id)?),
+                    None => None,
+                };
+                pauses.push((connection, serde_json::from_str(&value)?));
+            }
+            Ok(pauses)
+        })
+        .await
     }
 
-    /// Pauses automation (with who, when and why) or resumes it.
+    /// Pauses everything or one connection (with who, when and why), or resumes it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_paused(&self, paused: Option<Value>) -> Result<()> {
-        self.set_fact("paused".to_owned(), paused).await
+    pub async fn set_paused(
+        &self,
+        connection: Option<&ConnectionId>,
+        paused: Option<Value>,
+    ) -> Result<()> {
+        let name = match connection {
+            Some(id) => format!("{PAUSED_CONNECTION}{id}"),
+            None => "paused".to_owned(),
+        };
+        self.set_fact(name, paused).await
     }
 
     /// Remembers until `expires` that the message `id` was used; `false` when it already was.

@@ -32,7 +32,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Execute an action. Held back while automation is paused.
+    /// Execute an action. Held back while automation, or its connection, is paused.
     Act = "act",
     /// Read whether the effect is there.
     Settle = "settle",
@@ -93,8 +93,15 @@ pub struct Job {
     pub claim: Claim,
 }
 
+/// Of the jobs, those that no pause holds back. The connection is looked up only while one is paused.
+const MAY_RUN: &str = "(kind <> 'act' OR NOT EXISTS (
+    SELECT 1 FROM facts WHERE name = 'paused'
+    UNION ALL
+    SELECT 1 FROM facts WHERE name > 'paused:' AND name < 'paused;'
+      AND name = 'paused:' || (SELECT connection FROM actions WHERE id = jobs.subject)))";
+
 impl Store {
-    /// Takes up to `limit` due jobs until `until`. While automation is paused, no actions.
+    /// Takes up to `limit` due jobs until `until`. No actions that a pause holds back.
     ///
     /// # Errors
     /// When the database fails.
@@ -107,14 +114,12 @@ impl Store {
     ) -> Result<Vec<Job>> {
         let template = Claim::new(node, String::new(), until);
         self.write(move |db| {
-            let mut statement = db.prepare_cached(
+            let mut statement = db.prepare_cached(&format!(
                 "UPDATE jobs SET holder = ?1, due = ?2, attempts = attempts + 1
-                 WHERE key IN (
-                   SELECT key FROM jobs WHERE due <= ?3
-                     AND (kind <> 'act' OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'paused'))
-                   ORDER BY due LIMIT ?4)
-                 RETURNING key, kind, subject, attempts",
-            )?;
+                     WHERE key IN (
+                       SELECT key FROM jobs WHERE due <= ?3 AND {MAY_RUN} ORDER BY due LIMIT ?4)
+                     RETURNING key, kind, subject, attempts"
+            ))?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = statement.query_map(
                 params![template.token, micros(until), micros(now), limit],
@@ -156,10 +161,7 @@ impl Store {
     pub async fn next_due(&self) -> Result<Option<Timestamp>> {
         self.read(|db| {
             let due: Option<i64> = db
-                .prepare_cached(
-                    "SELECT min(due) FROM jobs
-                     WHERE kind <> 'act' OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'paused')",
-                )?
+                .prepare_cached(&format!("SELECT min(due) FROM jobs WHERE {MAY_RUN}"))?
                 .query_row([], |row| row.get(0))?;
             Ok(due.map(instant))
         })

@@ -110,6 +110,18 @@ CREATE TABLE approvals (
 );
 CREATE INDEX approvals_by_action ON approvals (action, seq);
 
+-- What the organization allowed Quell to do, and what it took back: the latest row of an action holds.
+CREATE TABLE opt_ins (
+  seq          INTEGER PRIMARY KEY,
+  organization TEXT NOT NULL,
+  action       TEXT NOT NULL,
+  opted_in     INTEGER NOT NULL,
+  person       TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  -- The text agreed to; the reason, where it was taken back.
+  text         TEXT NOT NULL
+);
+
 -- How much ran by itself, by budget and slice of time: what a sliding window adds up.
 CREATE TABLE spending (
   organization TEXT NOT NULL,
@@ -132,7 +144,7 @@ CREATE TABLE pulses (
   PRIMARY KEY (organization, scope)
 ) WITHOUT ROWID;
 
--- Small durable facts: feed cursors, the pause switch, used webhook ids.
+-- Small durable facts: feed cursors, what is paused, used webhook ids.
 CREATE TABLE facts (
   name    TEXT PRIMARY KEY,
   value   TEXT NOT NULL,

@@ -8,6 +8,7 @@
 )]
 
 mod approvals;
+mod automation;
 mod backtests;
 mod breakers;
 mod budgets;

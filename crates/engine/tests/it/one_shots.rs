@@ -112,11 +112,11 @@ async fn a_pause_in_the_last_moment_holds_a_kill() {
     let paused = world.lab.crash.clone();
     tokio::join!(world.work_for(std::time::Duration::from_secs(60)), async {
         paused.notified().await;
-        engine.pause("ana", "wait").await.unwrap();
+        engine.pause(None, "ana", "wait").await.unwrap();
         world.lab.resume.notify_one();
     });
     assert_eq!(kills(&world), 0);
-    world.engine.resume("ana").await.unwrap();
+    world.engine.resume(None, "ana").await.unwrap();
     world.work().await;
     assert_eq!(kills(&world), 1);
 }

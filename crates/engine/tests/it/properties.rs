@@ -265,12 +265,16 @@ async fn a_refusal_fails_at_once_and_says_why() {
 async fn a_pause_holds_queued_work_and_resuming_lets_it_run() {
     for workers in [0, 8] {
         let world = world(workers);
-        world.engine.pause("ana", "looking into it").await.unwrap();
+        world
+            .engine
+            .pause(None, "ana", "looking into it")
+            .await
+            .unwrap();
         world.accept(workstation("a1")).await;
         world.work_for(Duration::from_secs(600)).await;
         assert_eq!(world.state().await, ActionState::Scheduled);
         assert!(!world.lab.contained("h1"));
-        world.engine.resume("ana").await.unwrap();
+        world.engine.resume(None, "ana").await.unwrap();
         world.work().await;
         assert_eq!(world.state().await, ActionState::Completed);
     }
@@ -279,7 +283,11 @@ async fn a_pause_holds_queued_work_and_resuming_lets_it_run() {
 #[tokio::test]
 async fn a_pause_survives_a_restart() {
     let mut world = world(0);
-    world.engine.pause("ana", "looking into it").await.unwrap();
+    world
+        .engine
+        .pause(None, "ana", "looking into it")
+        .await
+        .unwrap();
     world.restart();
     world.accept(workstation("a1")).await;
     world.work_for(Duration::from_secs(600)).await;

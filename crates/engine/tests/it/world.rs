@@ -1,7 +1,6 @@
 //! A small world: one organization, the laboratory vendor, a channel to people, a store that
 //! survives the engine.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_connector::Connected;
 use quell_connector::clock::SimClock;
-use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
+use quell_engine::{Connection, Engine, Guardrails, OptIn, OptIns, Rules, Settings, agreement};
 use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
 use quell_policy::lists::{Lists, csv};
 use quell_policy::{Budgets, Playbooks, Policy, Source, Storm};
@@ -92,8 +91,9 @@ impl World {
             &clock,
             &ids,
             workers,
-            rules(&opted_in, None, Budgets::default(), &[]),
+            rules(None, Budgets::default(), &[]),
         );
+        engine.replace_opt_ins(opt_ins(&opted_in));
         Self {
             engine,
             lab,
@@ -121,16 +121,18 @@ impl World {
             self.workers,
             self.rules(),
         );
+        self.engine.replace_opt_ins(opt_ins(&self.opted_in));
     }
 
     /// Puts the changed fields in force.
     pub(crate) fn reconfigure(&self) {
         self.engine.replace_rules(self.rules());
+        self.engine.replace_opt_ins(opt_ins(&self.opted_in));
     }
 
     fn rules(&self) -> Rules {
         let budgets = self.budgets.clone();
-        let mut rules = rules(&self.opted_in, self.threshold, budgets, &self.listed);
+        let mut rules = rules(self.threshold, budgets, &self.listed);
         rules.settings.storm = self.storm;
         rules.guardrails.fleet = self.fleet;
         rules
@@ -210,22 +212,19 @@ impl World {
     }
 }
 
-fn rules(
-    opted_in: &[ActionType],
-    contain_confidence: Option<u8>,
-    budgets: Budgets,
-    listed: &[&str],
-) -> Rules {
+fn opt_ins(actions: &[ActionType]) -> OptIns {
     let opt_in = |action: &ActionType| {
-        (
-            *action,
-            OptIn {
-                by: "ana".into(),
-                at: Timestamp::UNIX_EPOCH,
-            },
-        )
+        let opt_in = OptIn {
+            by: "ana".into(),
+            at: Timestamp::UNIX_EPOCH,
+            agreed: agreement(*action).unwrap(),
+        };
+        (*action, opt_in)
     };
-    let opted_in: BTreeMap<_, _> = opted_in.iter().map(opt_in).collect();
+    actions.iter().map(opt_in).collect()
+}
+
+fn rules(contain_confidence: Option<u8>, budgets: Budgets, listed: &[&str]) -> Rules {
     let lifted = contain_confidence.map_or(String::new(), |from| {
         let cell = format!("{{ ask_below_confidence = {from} }}");
         format!("[actions.contain_host]\nserver = {cell}\ncritical = {cell}")
@@ -243,7 +242,7 @@ fn rules(
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::with(&settings.matrix, &[Policy::builtin_source()]).unwrap(),
         settings,
-        guardrails: Guardrails::new(opted_in, Vec::new(), lists(listed)),
+        guardrails: Guardrails::new(Vec::new(), lists(listed)),
     }
 }
 

@@ -149,6 +149,9 @@ impl Bench {
         };
         let running = Running::start(&mut command);
         wait_until_ready(address).await;
+        if matches!(subject, Subject::Quell) {
+            opt_in(address).await;
+        }
         Self {
             subject,
             twin,
@@ -266,6 +269,21 @@ async fn wait_until_ready(address: SocketAddr) {
     }
 }
 
+/// Opts in to containing hosts.
+async fn opt_in(address: SocketAddr) {
+    let reply = get(address, "/api/v1/automation").await;
+    let view: serde_json::Value =
+        serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let offers = view["offers"].as_array().unwrap();
+    let contain = offers
+        .iter()
+        .find(|offer| offer["action"] == "contain_host");
+    let agreed = &contain.unwrap()["text"];
+    let order = serde_json::json!({ "action": "contain_host", "agreed": agreed }).to_string();
+    let reply = exchange(address, "POST", "/api/v1/automation/opt-in", &order).await;
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+}
+
 /// Budgets that count and hold nothing back.
 const POLICY: &str = r#"[budgets.contain-hosts]
 actions = ["contain_host"]
@@ -308,8 +326,6 @@ token = "env:BENCH_READER"
 filter = "warn"
 [organization]
 id = "bench"
-[organization.opt_in]
-contain_host = {{ by = "bench", at = "2026-01-01T00:00:00Z" }}
 [policy]
 directory = "policy"
 [[connections]]

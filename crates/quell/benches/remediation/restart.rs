@@ -7,7 +7,7 @@ use quell_twins::crowdstrike::{Config, CrowdStrike, Fleet, Settle};
 
 use crate::process::Running;
 use crate::{
-    Folder, TOKEN, completed, exchange, free_address, load, millis, quell, wait_until_ready,
+    Folder, TOKEN, completed, exchange, free_address, load, millis, opt_in, quell, wait_until_ready,
 };
 
 /// Actions left open by the process that was killed.
@@ -42,6 +42,7 @@ pub(crate) async fn measure(stored: usize) {
 
     let (running, took) = start().await;
     println!("ready on an empty store: {:.0} ms", millis(took));
+    opt_in(address).await;
     load::send_all(address, TOKEN, Arc::new(finished.to_vec()), 32).await;
     until_completed(address, stored as u64).await;
     let (_, highest) = running.memory();

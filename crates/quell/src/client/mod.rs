@@ -5,6 +5,7 @@ pub mod actions;
 pub mod answer;
 pub mod connections;
 pub mod find;
+pub mod opt_in;
 pub mod orders;
 pub mod show;
 

@@ -1,6 +1,7 @@
 //! `quell revert`, `quell pause` and `quell resume`: orders that are no answers.
 
-use quell_server::api::{ActionView, AutomationView, PauseRequest, RevertRequest};
+use quell_model::ConnectionId;
+use quell_server::api::{ActionView, AutomationView, PauseRequest, ResumeRequest, RevertRequest};
 
 use super::{Where, wait};
 use crate::failure::Result;
@@ -27,6 +28,9 @@ pub struct Revert {
 pub struct Pause {
     #[command(flatten)]
     server: Where,
+    /// Only what goes through this connection.
+    #[arg(long, value_name = "CONNECTION")]
+    connection: Option<ConnectionId>,
     /// Why, one line; everybody who looks is shown it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -37,6 +41,9 @@ pub struct Pause {
 pub struct Resume {
     #[command(flatten)]
     server: Where,
+    /// What was paused for this connection; without it, what was paused for all.
+    #[arg(long, value_name = "CONNECTION")]
+    connection: Option<ConnectionId>,
 }
 
 /// `quell revert`.
@@ -82,6 +89,7 @@ pub fn pause(arguments: &Pause, format: Format) -> Result<()> {
     let client = arguments.server.client()?;
     let order = PauseRequest {
         reason: arguments.reason.clone(),
+        connection: arguments.connection.clone(),
     };
     let view: AutomationView = wait(client.post("/api/v1/automation/pause", &order))?;
     tell(&view, format)
@@ -93,8 +101,10 @@ pub fn pause(arguments: &Pause, format: Format) -> Result<()> {
 /// When the server refuses.
 pub fn resume(arguments: &Resume, format: Format) -> Result<()> {
     let client = arguments.server.client()?;
-    let none = serde_json::json!({});
-    let view: AutomationView = wait(client.post("/api/v1/automation/resume", &none))?;
+    let order = ResumeRequest {
+        connection: arguments.connection.clone(),
+    };
+    let view: AutomationView = wait(client.post("/api/v1/automation/resume", &order))?;
     tell(&view, format)
 }
 
@@ -102,12 +112,18 @@ fn tell(view: &AutomationView, format: Format) -> Result<()> {
     if format == Format::Json {
         return output::json(view);
     }
-    let line = if view.paused {
-        let by = view.by.as_deref().unwrap_or("somebody");
-        let reason = view.reason.as_deref().unwrap_or("no reason given");
+    let note = |by: Option<&str>, reason: Option<&str>| {
+        let (by, reason) = (
+            by.unwrap_or("somebody"),
+            reason.unwrap_or("no reason given"),
+        );
+        format!("by {by}: {}.", reason.trim_end_matches('.'))
+    };
+    let mut text = if view.paused {
         format!(
-            "{} by {by}: {reason}. {}\n",
+            "{} {} {}\n",
             styled(WAITS, "Automation is paused"),
+            note(view.by.as_deref(), view.reason.as_deref()),
             styled(
                 QUIET,
                 "Alerts are still taken in; `quell resume` lets actions go on."
@@ -116,6 +132,18 @@ fn tell(view: &AutomationView, format: Format) -> Result<()> {
     } else {
         format!("{}\n", styled(GOOD, "Automation runs."))
     };
-    output::say(&line);
+    for pause in &view.paused_connections {
+        let id = &pause.connection;
+        text.push_str(&format!(
+            "{} {} {}\n",
+            styled(WAITS, &format!("Connection {id} is paused")),
+            note(pause.by.as_deref(), pause.reason.as_deref()),
+            styled(
+                QUIET,
+                &format!("`quell resume --connection {id}` lets it go on.")
+            )
+        ));
+    }
+    output::say(&text);
     Ok(())
 }

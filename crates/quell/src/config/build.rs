@@ -61,12 +61,8 @@ impl Document {
             playbooks: loaded.playbooks,
             policy: loaded.policy,
             settings: loaded.settings,
-            guardrails: Guardrails::new(
-                self.config.organization.opt_in.clone(),
-                self.config.assets.clone(),
-                loaded.lists,
-            )
-            .of_fleet(self.config.organization.fleet),
+            guardrails: Guardrails::new(self.config.assets.clone(), loaded.lists)
+                .of_fleet(self.config.organization.fleet),
         })
     }
 

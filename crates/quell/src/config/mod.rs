@@ -8,14 +8,13 @@ mod check;
 mod load;
 mod schema;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use quell_connector::settings::SecretRef;
-use quell_engine::{AssetRule, OptIn};
-use quell_model::{ActionType, ConnectionId, OrganizationId};
+use quell_engine::AssetRule;
+use quell_model::{ConnectionId, OrganizationId};
 use quell_server::{BODY_LIMIT_MAX, BODY_LIMIT_MIN, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -65,7 +64,6 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
             "config": path.display().to_string(),
             "connections": connections.iter().map(|c| c.connected.id.as_str()).collect::<Vec<_>>(),
             "rules": rules.policy.rules().len(),
-            "opted_in": rules.guardrails.opted_in.keys().collect::<Vec<_>>(),
             "warnings": document.warnings,
         }));
     }
@@ -75,19 +73,8 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
             output::styled(output::WAITS, "warning:")
         ));
     }
-    let opted_in: Vec<&str> = rules
-        .guardrails
-        .opted_in
-        .keys()
-        .map(|a| a.as_str())
-        .collect();
-    let mode = if opted_in.is_empty() {
-        "shadow mode: nothing is opted in".to_owned()
-    } else {
-        format!("opted in to {}", opted_in.join(", "))
-    };
     output::say(&format!(
-        "{} is good: {}, {}, {}; {mode}\n",
+        "{} is good: {}, {}, {}\n",
         path.display(),
         output::count(connections.len(), "connection"),
         output::count(rules.policy.rules().len(), "rule"),
@@ -225,11 +212,6 @@ pub struct Organization {
     /// their number holds.
     #[serde(default)]
     pub fleet: Option<u64>,
-    /// The action types that are really done. All others stay in shadow mode: decided and recorded,
-    /// nothing touched. Each entry says who decided it and when.
-    #[serde(default)]
-    #[schemars(schema_with = "opt_in")]
-    pub opt_in: BTreeMap<ActionType, OptIn>,
 }
 
 const fn a_day() -> SignedDuration {
@@ -238,26 +220,6 @@ const fn a_day() -> SignedDuration {
 
 const fn four_hours() -> SignedDuration {
     SignedDuration::from_hours(4)
-}
-
-/// Whoever opts in to an action has opted in to taking it back, so that has no entry of its own.
-fn opt_in(generator: &mut SchemaGenerator) -> Schema {
-    let backwards = |action| {
-        ActionType::ALL
-            .iter()
-            .any(|done| done.revert() == Some(action))
-    };
-    let names: Vec<&str> = ActionType::ALL
-        .iter()
-        .filter(|action| !backwards(**action))
-        .map(|action| action.as_str())
-        .collect();
-    let entry = generator.subschema_for::<OptIn>();
-    schemars::json_schema!({
-        "type": "object",
-        "propertyNames": { "enum": names },
-        "additionalProperties": entry,
-    })
 }
 
 /// What may be done.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_connector::SystemClock;
 use quell_model::{Clock, IdSource, RandomIds, Secret};
+use quell_server::api::{AutomationView, OfferView, OptInRequest};
 use quell_twins::crowdstrike::{self, CrowdStrike, Settle};
 
 use super::story;
@@ -75,7 +76,7 @@ impl Stage {
         write(folder, "secrets/push", &push)?;
         write(folder, "secrets/falcon", crowdstrike::CLIENT_SECRET)?;
         write(folder, "policy/policy.toml", POLICY)?;
-        let text = configuration(&twin.base_url(), started);
+        let text = configuration(&twin.base_url());
         write(folder, "quell.toml", &text)?;
         let log = folder.join("quell.log");
         let file = OpenOptions::new().create(true).append(true).open(&log);
@@ -83,8 +84,10 @@ impl Stage {
         let document = Document::open(&folder.join("quell.toml"))?;
         let running = Running::start(&document, Some(listen), clock.clone()).await?;
         let url = format!("http://{}", running.address);
+        let person = Client::new(&url, Some(Secret::new(token.clone())))?;
+        opt_in(&person).await?;
         Ok(Self {
-            person: Client::new(&url, Some(Secret::new(token.clone())))?,
+            person,
             vendor: Client::new(&url, Some(Secret::new(push)))?,
             twin,
             running,
@@ -110,6 +113,17 @@ impl Stage {
     }
 }
 
+/// Opts in to all that the simulated vendor can do, in the name of the demo's person.
+async fn opt_in(person: &Client) -> Result<()> {
+    let view: AutomationView = person.get("/api/v1/automation").await?;
+    for OfferView { action, text } in view.offers {
+        let agreed = text;
+        let order = OptInRequest { action, agreed };
+        let _view: AutomationView = person.post("/api/v1/automation/opt-in", &order).await?;
+    }
+    Ok(())
+}
+
 /// The demo's policy: what ships, at a connection that is not new.
 const POLICY: &str = "\
 # A connection asks before everything for its first day. The demo has no day.
@@ -118,8 +132,7 @@ off = true
 ";
 
 /// The demo's configuration: nothing in it is special to the demo.
-fn configuration(falcon: &str, now: Timestamp) -> String {
-    let at = now.strftime("%Y-%m-%dT%H:%M:%SZ");
+fn configuration(falcon: &str) -> String {
     format!(
         r#"# The configuration the demo runs on.
 
@@ -130,11 +143,6 @@ token = "file:secrets/token"
 
 [organization]
 id = "northwind"
-
-[organization.opt_in]
-kill_process = {{ by = "{PERSON}", at = {at} }}
-block_hash = {{ by = "{PERSON}", at = {at} }}
-contain_host = {{ by = "{PERSON}", at = {at} }}
 
 [policy]
 directory = "policy"

@@ -30,7 +30,7 @@ pub struct Arguments {
     /// The connector that the documents come from.
     #[arg(long, value_name = "CONNECTOR")]
     source: String,
-    /// Configuration to decide by. Without it: the rules that ship with Quell, in shadow mode.
+    /// Configuration to decide by. Without it: the rules that ship with Quell.
     #[arg(long, value_name = "QUELL.TOML")]
     config: Option<PathBuf>,
     /// File with alert documents, `-` for standard input. One document, an array, one a line, or a
@@ -46,24 +46,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: Format) -> Result<()> {
     let connector = source(&arguments.source)?;
     let (rules, policy) = match &arguments.config {
-        None => (
-            shipped()?,
-            PolicyView {
-                config: None,
-                opted_in: Vec::new(),
-            },
-        ),
+        None => (shipped()?, PolicyView { config: None }),
         Some(path) => {
-            let document = Document::open(path)?;
-            let opted_in = document
-                .config
-                .organization
-                .opt_in
-                .keys()
-                .copied()
-                .collect();
             let config = Some(path.display().to_string());
-            (document.rules()?, PolicyView { config, opted_in })
+            (Document::open(path)?.rules()?, PolicyView { config })
         }
     };
     let body = read(&arguments.file)?;
@@ -116,7 +102,7 @@ pub fn plan(
     Ok(view)
 }
 
-/// The rules that ship with Quell, in shadow mode.
+/// The rules that ship with Quell.
 ///
 /// # Errors
 /// When they do not load, which tests exclude.

@@ -23,11 +23,9 @@ pub(crate) fn text(plan: &PlanView, vendor: &str) -> String {
         .as_deref()
         .unwrap_or("the rules that ship with Quell");
     out.push_str(&format!("{alerts} from {vendor}, decided by {policy}\n"));
-    if plan.policy.opted_in.is_empty() {
-        let text = "Shadow mode: no action type is opted in, so all of this would be decided and recorded, and nothing done.";
-        out.push_str(&styled(QUIET, wrapped(text, "").trim_end()));
-        out.push('\n');
-    }
+    let text = "What nobody opted in to is decided and recorded like this, and not done.";
+    out.push_str(&styled(QUIET, wrapped(text, "").trim_end()));
+    out.push('\n');
     for alert in &plan.alerts {
         out.push('\n');
         describe(alert, plan, &mut out);
@@ -121,12 +119,8 @@ fn describe(alert: &AlertView, plan: &PlanView, out: &mut String) {
 fn decided(action: &ActionView, out: &mut String) {
     let (style, word) = outcome(action.decision);
     let what = format!("{} {}", action.action.phrase(), action.target_name);
-    let shadow = match (action.shadow, action.decision) {
-        (true, Outcome::Auto | Outcome::Ask) => styled(QUIET, "  (shadow: recorded, not done)"),
-        _ => String::new(),
-    };
     out.push_str(&format!(
-        "  {}  {}{shadow}\n",
+        "  {}  {}\n",
         styled(style, &format!("{word:<6}")),
         shorten(&what, 70)
     ));

@@ -29,8 +29,6 @@ pub struct PlanView {
 pub struct PolicyView {
     /// The configuration file; `null` means the rules that ship with Quell.
     pub config: Option<String>,
-    /// The action types that would really be done; all others are in shadow mode.
-    pub opted_in: Vec<ActionType>,
 }
 
 /// One alert, normalised.
@@ -93,8 +91,6 @@ pub struct ActionView {
     pub decision: Outcome,
     /// The rules that decided, each with one sentence.
     pub reasons: Vec<Reason>,
-    /// Decided and recorded, not done: the organization has not opted in to this action type.
-    pub shadow: bool,
     /// Playbook that proposed it.
     pub playbook: String,
     /// What is known of the target beyond the alert.
@@ -153,7 +149,6 @@ impl PlanView {
                 target: identified(&planned.target),
                 decision: planned.decision.outcome,
                 reasons: planned.decision.reasons,
-                shadow: planned.shadow,
                 playbook: planned.playbook,
                 asset: planned.asset,
             });

@@ -17,10 +17,7 @@ pub(super) fn page() -> Result<String> {
     let mut page = Page::new("`quell plan`", INTRODUCTION.trim());
     let connector = catalog::find("crowdstrike")
         .ok_or_else(|| Failure::failed("the connector of the example is not in the catalog"))?;
-    let policy = PolicyView {
-        config: None,
-        opted_in: Vec::new(),
-    };
+    let policy = PolicyView { config: None };
     let view = plan(connector, &shipped()?, policy, EXAMPLE)
         .map_err(|error| Failure::failed("the example cannot be planned").because(&error))?;
     page.heading("An example");
@@ -137,7 +134,8 @@ with the same functions as the server.
 
 - Input is a file, or `-` for standard input: one alert document, an array of them, one a line
   (NDJSON), or a vendor's list reply.
-- Without `--config` the rules that ship with Quell decide, in shadow mode.
+- Without `--config` the rules that ship with Quell decide. Whether the organization opted in to an
+  action type is the server's to know, and not asked.
 - A document that cannot be read ends it with exit code 2: a sentence with the JSON path at fault on
   standard error, and with `--format json` also on standard output as
   `{"error": {"code", "message", "path", "problem"}}`. Nothing is planned then, for no document.

@@ -14,9 +14,9 @@ pub(super) const ROUTE: Route = Route {
     path: "/api/v1/automation/pause",
     name: "pause_automation",
     access: Access::Role(Role::Responder),
-    summary: "Stops all actions, queued ones included. Alerts are still taken in.",
+    summary: "Stops all actions, or those through one connection, queued ones included. Alerts are still taken in.",
     details: "A responder may pause, because whoever is on duty must be able to stop it; only an administrator may resume.",
-    refusals: &[Code::InvalidBody],
+    refusals: &[Code::InvalidBody, Code::Refused],
     ..order::<Pause>()
 };
 
@@ -27,8 +27,9 @@ impl Order for Pause {
 
     async fn handle(cx: Context, body: PauseRequest) -> Result<AutomationView, Refusal> {
         let (person, reason) = (cx.person()?, reason(&body.reason)?);
-        let engine = cx.app.engine.clone();
-        detached(async move { engine.pause(&person, &reason).await }).await??;
+        let (engine, connection) = (cx.app.engine.clone(), body.connection);
+        detached(async move { engine.pause(connection.as_ref(), &person, &reason).await })
+            .await??;
         automation::view(&cx.app.engine).await
     }
 }

@@ -24,12 +24,9 @@ impl Order for Resume {
     type Reply = AutomationView;
     const ABOUT: &'static str = "Automation as it now is.";
 
-    async fn handle(
-        cx: Context,
-        ResumeRequest {}: ResumeRequest,
-    ) -> Result<AutomationView, Refusal> {
+    async fn handle(cx: Context, body: ResumeRequest) -> Result<AutomationView, Refusal> {
         let (engine, person) = (cx.app.engine.clone(), cx.person()?);
-        detached(async move { engine.resume(&person).await }).await??;
+        detached(async move { engine.resume(body.connection.as_ref(), &person).await }).await??;
         automation::view(&cx.app.engine).await
     }
 }

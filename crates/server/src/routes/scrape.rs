@@ -29,7 +29,14 @@ pub(super) const ROUTE: Route = Route {
 };
 
 async fn scrape(cx: Context) -> Result<([(header::HeaderName, &'static str); 1], String), Refusal> {
-    let paused = cx.app.engine.store().paused().await?.is_some();
+    let pauses = cx.app.engine.store().pauses().await?;
+    let paused = pauses.iter().any(|(connection, _)| connection.is_none());
     metrics::gauge!("quell_automation_paused").set(f64::from(u8::from(paused)));
+    for connection in cx.app.engine.connections() {
+        let id = &connection.connected.id;
+        let paused = pauses.iter().any(|(only, _)| only.as_ref() == Some(id));
+        metrics::gauge!("quell_connection_paused", "connection" => id.to_string())
+            .set(f64::from(u8::from(paused)));
+    }
     Ok(([(header::CONTENT_TYPE, MEDIA)], cx.app.metrics.render()))
 }

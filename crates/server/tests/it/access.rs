@@ -61,6 +61,18 @@ const CASES: &[(&str, &str, &str, Access)] = &[
         "{}",
         ADMINISTER,
     ),
+    (
+        "POST /api/v1/automation/opt-in",
+        "/api/v1/automation/opt-in",
+        "{}",
+        ADMINISTER,
+    ),
+    (
+        "POST /api/v1/automation/opt-out",
+        "/api/v1/automation/opt-out",
+        "{}",
+        RESPOND,
+    ),
     ("GET /api/v1/connections", "/api/v1/connections", "", VIEW),
     (
         "POST /api/v1/connections/check",

@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use quell_connector::clock::SimClock;
 use quell_connector::{Connected, Vendor};
-use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules};
+use quell_engine::{Connection, Engine, Guardrails, OptIn, OptIns, Rules};
 use quell_model::{ActionType, Clock, ConnectionId, IdSource, Secret};
 use quell_policy::{Playbooks, Policy};
 use quell_server::{IntakeAuth, Role, Settings, Token};
@@ -115,6 +115,7 @@ impl TestApp {
             rules(),
             connections,
         );
+        engine.replace_opt_ins(opt_ins());
         let token = |name: &str, role, text| Token::new(name, role, &secret(text)).unwrap();
         let mut settings = Settings {
             tokens: vec![
@@ -239,16 +240,20 @@ pub(crate) fn request(method: &str, path: &str, token: &str) -> http::request::B
     }
 }
 
-fn rules() -> Rules {
+fn opt_ins() -> OptIns {
     let opt_in = OptIn {
         by: "ada".into(),
         at: Timestamp::UNIX_EPOCH,
+        agreed: "Yes.".into(),
     };
-    let opted_in = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
+    [(ActionType::ContainHost, opt_in)].into_iter().collect()
+}
+
+fn rules() -> Rules {
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
         policy: Policy::builtin().unwrap(),
         settings: quell_policy::Settings::default(),
-        guardrails: Guardrails::new(opted_in, Vec::new(), quell_policy::lists::Lists::default()),
+        guardrails: Guardrails::new(Vec::new(), quell_policy::lists::Lists::default()),
     }
 }

@@ -9,6 +9,7 @@ const PATH: &str = "/api/v1/policy/backtest";
 const SINCE: &str = "2026-01-01T00:00:00Z";
 
 fn folder(text: &str) -> Value {
+    let text = format!("{text}\n[budgets.new-connection]\noff = true");
     json!({ "since": SINCE, "policy": { "policy.toml": text } })
 }
 

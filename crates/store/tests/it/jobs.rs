@@ -4,7 +4,7 @@ use quell_model::ActionState;
 use quell_store::{Advance, Error, JobKind, NewJob, Store};
 use serde_json::json;
 
-use crate::world::{alert, at, contain, node, take};
+use crate::world::{alert, at, contain, falcon, node, take};
 
 async fn with_job() -> Store {
     let store = Store::in_memory().unwrap();
@@ -113,7 +113,7 @@ async fn while_paused_actions_are_not_taken_and_other_work_is() {
         .await
         .unwrap();
     store
-        .set_paused(Some(json!({ "by": "ana" })))
+        .set_paused(None, Some(json!({ "by": "ana" })))
         .await
         .unwrap();
     let kinds =
@@ -122,11 +122,35 @@ async fn while_paused_actions_are_not_taken_and_other_work_is() {
         kinds(store.claim_due(node(1), at(0), at(60), 10).await.unwrap()),
         [JobKind::Settle]
     );
-    store.set_paused(None).await.unwrap();
+    store.set_paused(None, None).await.unwrap();
     assert_eq!(
         kinds(store.claim_due(node(1), at(0), at(60), 10).await.unwrap()),
         [JobKind::Act]
     );
+}
+
+#[tokio::test]
+async fn a_paused_connection_holds_back_its_own_actions_alone() {
+    let store = with_job().await;
+    let (own, other) = (falcon(), "other".parse().unwrap());
+    let claimed = async || {
+        store
+            .claim_due(node(1), at(0), at(0), 10)
+            .await
+            .unwrap()
+            .len()
+    };
+    let note = || Some(json!({ "by": "ana" }));
+    store.set_paused(Some(&own), note()).await.unwrap();
+    assert_eq!(claimed().await, 0);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    store.set_paused(Some(&own), None).await.unwrap();
+    store.set_paused(Some(&other), note()).await.unwrap();
+    assert_eq!(
+        store.pauses().await.unwrap(),
+        [(Some(other), json!({ "by": "ana" }))]
+    );
+    assert_eq!(claimed().await, 1);
 }
 
 #[tokio::test]
