@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::diagnostics::Source;
 
 mod compile;
+mod contradiction;
 mod read;
 
 pub(crate) use read::{Row, Thresholds, Written};

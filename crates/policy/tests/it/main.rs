@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod contradictions;
+#[cfg(test)]
 mod folder;
 #[cfg(test)]
 mod lists;
