@@ -7,6 +7,8 @@ mod contradictions;
 #[cfg(test)]
 mod folder;
 #[cfg(test)]
+mod left_out;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod loading;
