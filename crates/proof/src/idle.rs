@@ -68,7 +68,7 @@ pub enum Why {
 pub fn idle(
     solver: &Solver,
     sources: &[Source<'_>],
-    own: impl Fn(&RuleInfo) -> bool + Send,
+    own: impl Fn(&RuleInfo) -> bool,
 ) -> Result<Vec<Idle>, Diagnostics> {
     let first = sources.first().copied().unwrap_or(Policy::schema_source());
     let all = stack::large(|| rules::load(sources));

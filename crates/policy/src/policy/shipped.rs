@@ -85,6 +85,11 @@ mod tests {
             free,
             ["ask-ban-well-known", "ask-ban-common", "ask-ban-unnamed"]
         );
+        let matrix = crate::Settings::builtin_source().text;
+        assert!(
+            free.iter().all(|id| matrix.contains(id)),
+            "policy.toml names them"
+        );
         assert_eq!(RULES.len(), DEFAULT.text.matches("@id(").count());
     }
 
