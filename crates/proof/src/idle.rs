@@ -40,7 +40,7 @@ pub enum Why {
     NeverMatches,
     /// It permits, and everything it matches is forbidden.
     NeverPermits {
-        /// The rules that forbid it, where each of them forbids one kind of request altogether.
+        /// The rules that forbid it together; never empty.
         because: Vec<Place>,
     },
     /// It forbids, and others forbid everything it matches.
@@ -159,22 +159,20 @@ impl<'a> Subject<'a> {
         }
         // It decides nothing. Whether it matches something at all tells the two mistakes apart, and shows
         // that the solver finds what is there to be found.
-        let mut covering = Vec::new();
+        let mut because = BTreeSet::new();
         for (action, environment) in self.kinds() {
             let alone = self.matching(environment, [])?;
             if let Some(found) = alone.run(&mut session).await? {
-                let one = self
-                    .covering(&mut session, *action, environment, &found)
-                    .await?;
-                covering.push(one.map(place));
+                let kind = (*action, environment);
+                let covering = self.covering(&mut session, kind, &found).await?;
+                because.extend(covering.into_iter().map(place));
             }
         }
-        if covering.is_empty() {
+        if because.is_empty() {
             self.anything(&mut session).await?;
             return Ok(Some(Why::NeverMatches));
         }
-        let because: Option<BTreeSet<Place>> = covering.into_iter().collect();
-        let because = because.unwrap_or_default().into_iter().collect();
+        let because = because.into_iter().collect();
         Ok(Some(if self.rule.info.forbids {
             Why::ForbiddenAnyway { because }
         } else {
@@ -199,31 +197,41 @@ impl<'a> Subject<'a> {
             .filter(move |other| other.info.actions.contains(&action) && other.info.id != *id)
     }
 
-    /// One rule that by itself forbids every request of this kind that the rule matches. Only those that
-    /// forbid the one that was found come into question.
+    /// Rules that forbid every request of this kind that the rule matches, of which one was found: a single
+    /// one where there is one, else as many as it takes.
     async fn covering(
         &self,
         session: &mut CedarSymCompiler<Session>,
-        action: ActionType,
-        environment: &'a RequestEnv,
+        (action, environment): (ActionType, &'a RequestEnv),
         found: &Found,
-    ) -> Result<Option<&'a Named>, String> {
-        let others: Vec<&Named> = self.others(action).collect();
-        let Some(set) = rules::set(others.iter().map(|other| &other.rule)) else {
-            return Ok(None);
-        };
-        let answer = Authorizer::new().is_authorized(&found.request, &set, &found.entities);
-        let forbidding: BTreeSet<&PolicyId> = answer.diagnostics().reason().collect();
-        for other in others {
-            if !forbidding.contains(other.rule.id()) {
-                continue;
-            }
-            let left = self.matching(environment, [other])?;
+    ) -> Result<Vec<&'a Named>, String> {
+        let candidates = self.forbidding(action, found);
+        for one in &candidates {
+            let left = self.matching(environment, [*one])?;
             if left.run(session).await?.is_none() {
-                return Ok(Some(other));
+                return Ok(vec![one]);
             }
         }
-        Ok(None)
+        let mut cover: Vec<&Named> = candidates.into_iter().take(1).collect();
+        loop {
+            let left = self.matching(environment, cover.iter().copied())?;
+            let Some(found) = left.run(session).await? else {
+                return Ok(cover);
+            };
+            // All of them forbid whatever the rule matches, so one of those that are left forbids this.
+            let next = self.forbidding(action, &found).into_iter().next();
+            cover.push(next.ok_or("the solver contradicts itself")?);
+        }
+    }
+
+    /// The other rules that forbid this request.
+    fn forbidding(&self, action: ActionType, found: &Found) -> Vec<&'a Named> {
+        let others: Vec<&Named> = self.others(action).collect();
+        let set = rules::set(others.iter().map(|other| &other.rule)).unwrap_or_default();
+        let answer = Authorizer::new().is_authorized(&found.request, &set, &found.entities);
+        let forbidding: BTreeSet<&PolicyId> = answer.diagnostics().reason().collect();
+        let forbids = |other: &&Named| forbidding.contains(other.rule.id());
+        others.into_iter().filter(forbids).collect()
     }
 
     /// A solver that finds no request at all has not shown that none matches.
@@ -304,9 +312,6 @@ impl fmt::Display for Idle {
 }
 
 fn by(f: &mut fmt::Formatter<'_>, because: &[Place]) -> fmt::Result {
-    if because.is_empty() {
-        return f.write_str("other rules together");
-    }
     for (index, Place { rule, file, line }) in because.iter().enumerate() {
         let comma = if index > 0 { " and " } else { "" };
         write!(f, "{comma}`{rule}` ({file}:{line})")?;

@@ -107,7 +107,7 @@ fn a_permit_that_is_always_forbidden_is_found_with_what_forbids_it() -> Outcome 
         ),
         (
             "permit (principal == Mode::\"auto\", action == Action::\"contain_host\", resource) when { resource.class == Class::\"domain_controller\" || resource.labels.contains(\"break-glass\") };",
-            "`own` never permits anything: what it matches is forbidden by other rules together",
+            "`own` never permits anything: what it matches is forbidden by `ask-domain-controller` (rules.cedar:6) and `break-glass` (rules.cedar:18)",
         ),
     ])
 }
