@@ -31,7 +31,7 @@ pub(super) fn find(base: &Matrix, matrix: &Matrix, written: &[Place]) -> Vec<Com
         let (said, help) = if column == Column::Any {
             (
                 nothing_left(matrix, action?)?,
-                "change the cells of the classes, or remove this one",
+                "change the cells of the classes (`quell policy show` prints them), or remove this one",
             )
         } else if column.is_class() {
             return None;
