@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! policy/
-//!   policy.toml          the matrix and the budgets: what stands there replaces what ships
+//!   policy.toml          the matrix, the budgets, rules that are left out: over what ships
 //!   *.cedar              rules of one's own beside the shipped ones
 //!   lists/*.csv          who and what must not be touched, or only after a yes, or alone may be
 //!   playbooks/*.toml     playbooks of one's own; one of a shipped name replaces it
@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::examples::Example;
-use crate::lists::{self, Lists};
+use crate::lists::{self, Lists, Placed};
 use crate::matrix::Matrix;
 use crate::playbook::Playbooks;
-use crate::policy::Policy;
+use crate::policy::{Policy, said_twice};
 use crate::settings::Settings;
 
 /// Most files of a folder.
@@ -58,6 +58,9 @@ pub struct Loaded {
     pub playbooks: Playbooks,
     /// Who and what is protected, or alone allowed.
     pub lists: Lists,
+    /// Entries that allow what others protect. The stronger holds, so nothing is the less protected;
+    /// a folder with them is in force and still to be mended.
+    pub in_vain: Vec<Diagnostic>,
     /// What policy is expected to say.
     pub examples: Vec<Example>,
     /// The texts of all rules, by name: those of the matrix, the shipped ones and one's own.
@@ -103,16 +106,24 @@ impl Folder {
         };
         let settings = settings.map_err(&mut keep).ok();
         // Rules are checked even where the matrix cannot be read, so that one attempt shows everything.
-        let matrix = &settings.as_ref().unwrap_or(Settings::builtin()).matrix;
-        let compiled = matrix.rules();
-        let mut sources = vec![Matrix::compiled(&compiled), Policy::builtin_source()];
+        let in_force = settings.as_ref().unwrap_or(Settings::builtin());
+        let compiled = in_force.matrix.rules();
+        let shipped = Policy::builtin_without(&in_force.rules_off);
+        let shipped = Source {
+            text: &shipped,
+            ..Policy::builtin_source()
+        };
+        let mut sources = vec![Matrix::compiled(&compiled), shipped];
         sources.extend(of(Part::Rules));
         let policy = Policy::load(&sources).map_err(&mut keep).ok();
         let playbooks = Playbooks::load(&of(Part::Playbook)).map_err(&mut keep).ok();
-        let mut entries = Vec::new();
+        let mut lists = Vec::new();
         for source in of(Part::Lists) {
-            match lists::csv::read(&source, source.name, now) {
-                Ok(read) => entries.extend(read),
+            match lists::csv::read_placed(&source, source.name, now) {
+                Ok(entries) => lists.push(Placed {
+                    file: source.name,
+                    entries,
+                }),
                 Err(diagnostics) => keep(diagnostics),
             }
         }
@@ -123,12 +134,19 @@ impl Folder {
                 Err(diagnostics) => keep(diagnostics),
             }
         }
+        let in_vain = lists::contradictions(&lists);
+        if policy.is_some() {
+            // Only among its own: one that ships must not keep a folder from loading after an update.
+            wrong.extend(said_twice(&of(Part::Rules)));
+        }
+        let entries = lists.into_iter().flat_map(|file| file.entries);
         match (settings, policy, playbooks) {
             (Some(settings), Some(policy), Some(playbooks)) if wrong.is_empty() => Ok(Loaded {
                 settings,
                 policy,
                 playbooks,
-                lists: Lists::new(entries),
+                lists: Lists::new(entries.map(|(_, entry)| entry).collect()),
+                in_vain,
                 examples,
                 rules: owned(&sources),
                 properties: owned(&of(Part::Properties)),

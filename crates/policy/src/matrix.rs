@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::diagnostics::Source;
 
 mod compile;
+mod contradiction;
 mod read;
 
 pub(crate) use read::{Row, Thresholds, Written};
@@ -202,7 +203,7 @@ impl Column {
 }
 
 /// Whether rules can ask about the class of such a target.
-const fn has_class(target: EntityType) -> bool {
+pub(crate) const fn has_class(target: EntityType) -> bool {
     matches!(
         target,
         EntityType::Host | EntityType::Process | EntityType::File | EntityType::CloudInstance

@@ -19,8 +19,11 @@ use crate::settings::Settings;
 
 mod bounds;
 mod load;
+mod shipped;
 mod slice;
 
+pub(crate) use load::said_twice;
+pub(crate) use shipped::refusal;
 use slice::Slices;
 
 /// The hand-written rules that ship with Quell.
@@ -94,6 +97,13 @@ impl Policy {
     #[must_use]
     pub const fn builtin_source() -> Source<'static> {
         DEFAULT
+    }
+
+    /// That text without the rules an organization leaves out (`off` under `[rules]`). What is left stays
+    /// on its line, so it keeps the name of [`Policy::builtin_source`].
+    #[must_use]
+    pub fn builtin_without(off: &BTreeSet<String>) -> String {
+        shipped::without(off)
     }
 
     /// The text that says what rules may ask about, for editors and for people who write rules.

@@ -1,4 +1,5 @@
-//! `policy.toml`: the matrix and the budgets of an organization, laid over those that ship.
+//! `policy.toml`: the matrix, the budgets and the left-out rules of an organization, laid over what
+//! ships.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -13,6 +14,9 @@ use crate::breaker::Storm;
 use crate::budget::{Budget, Budgets, Per, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
 use crate::matrix::{Matrix, Row, Thresholds, Written, rows};
+use crate::policy::refusal;
+
+mod contradiction;
 
 /// The file that ships with Quell.
 const SHIPPED: Source<'static> = Source {
@@ -31,6 +35,10 @@ pub struct Settings {
     pub stale_after: Duration,
     /// What counts as a storm, unless that is turned off.
     pub storm: Option<Storm>,
+    /// The shipped hand-written rules that are left out.
+    pub rules_off: BTreeSet<String>,
+    /// What has no effect and does no harm, at its line.
+    pub remarks: Vec<Diagnostic>,
 }
 
 impl Default for Settings {
@@ -41,6 +49,8 @@ impl Default for Settings {
             budgets: Budgets::default(),
             stale_after: Duration::from_secs(3600),
             storm: None,
+            rules_off: BTreeSet::new(),
+            remarks: Vec::new(),
         }
     }
 }
@@ -58,6 +68,13 @@ struct Document {
     actions: BTreeMap<String, Spanned<Row>>,
     budgets: BTreeMap<String, Spanned<WrittenBudget>>,
     breakers: Breakers,
+    rules: Rules,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rules {
+    off: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,10 +151,14 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
         }
     };
     let mut budgets = base.budgets.clone();
+    let mut own = BTreeMap::new();
     for (name, written) in document.budgets {
         budgets.0.retain(|budget| budget.name != name);
         match budget(&name, written.get_ref()) {
-            Ok(budget) => budgets.0.extend(budget),
+            Ok(budget) => {
+                budgets.0.extend(budget);
+                own.insert(name, written.span().start);
+            }
             Err(message) => {
                 let message = format!("`budgets.{}`: {message}", quell_model::text::line(&name));
                 wrong.push(Diagnostic::at(source, written.span().start, message));
@@ -145,6 +166,15 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
         }
     }
     budgets.0.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut remarks = Vec::new();
+    for budget in budgets.iter() {
+        let why = contradiction::unspent(budget, &budgets);
+        if let (Some(why), Some(offset)) = (why, own.get(&budget.name)) {
+            let message = format!("`budgets.{}`: {why}", budget.name);
+            let help = "lower its count, or raise the other's";
+            remarks.push(Diagnostic::at(source, *offset, message).help(help));
+        }
+    }
     let mut stale_after = base.stale_after;
     if let Some(written) = document.breakers.stale_after {
         match window_of(*written.get_ref()) {
@@ -165,12 +195,26 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             }
         }
     }
+    let mut rules_off = base.rules_off.clone();
+    for id in document.rules.off {
+        match refusal(id.get_ref()) {
+            Some((message, help)) => {
+                let message = format!("`rules.off`: {message}");
+                wrong.push(Diagnostic::at(source, id.span().start, message).help(help));
+            }
+            None => {
+                rules_off.insert(id.into_inner());
+            }
+        }
+    }
     if wrong.is_empty() {
         Ok(Settings {
             matrix,
             budgets,
             stale_after,
             storm,
+            rules_off,
+            remarks,
         })
     } else {
         Err(Diagnostics::new(wrong))
@@ -240,6 +284,9 @@ fn budget(name: &str, written: &WrittenBudget) -> Result<Option<Budget>, String>
         }
         Some(span) => Some(window_of(span).ok_or("`new_for` must be from 1 minute to 30 days")?),
     };
+    if let Some(why) = contradiction::uncounted(&written.actions, &written.classes) {
+        return Err(why);
+    }
     Ok(Some(Budget {
         name: name.to_owned(),
         actions: written.actions.clone(),

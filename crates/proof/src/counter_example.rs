@@ -71,7 +71,7 @@ pub struct CounterExample {
 }
 
 /// A rule that permits a counter-example.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PermittedBy {
     /// Its `@id`.
     pub rule: String,

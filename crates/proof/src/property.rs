@@ -1,7 +1,7 @@
 //! Properties: what must be so whatever the rules say. Owns how they are written; whether a policy
 //! keeps them is another matter.
 
-use cedar_policy::{Policy as Rule, pst};
+use cedar_policy::Policy as Rule;
 use quell_model::ActionType;
 use quell_policy::{Diagnostics, RuleInfo, Source};
 
@@ -105,14 +105,8 @@ fn read(sources: &[Source<'_>]) -> Result<Vec<Property>, Diagnostics> {
 }
 
 fn property(named: Named) -> Result<Property, Diagnostics> {
-    let Named { info, rule } = named;
-    let turned = rule.to_pst().ok().and_then(|rule| {
-        let mut body = rule.body().clone();
-        body.effect = pst::Effect::Permit;
-        let body = pst::StaticPolicy::try_from(body).ok()?;
-        Rule::from_pst(pst::Policy::Static(body)).ok()
-    });
-    match turned {
+    let Named { info, rule, .. } = named;
+    match rules::permitting(&rule) {
         Some(unwanted) => Ok(Property { info, unwanted }),
         None => Err(rules::wrong(
             &info.file,

@@ -3,15 +3,17 @@
 
 use std::str::FromStr;
 
-use cedar_policy::{Policy as Rule, PolicyId, PolicySet, RequestEnv, Schema};
+use cedar_policy::{Policy as Rule, PolicyId, PolicySet, RequestEnv, Schema, pst};
 use quell_model::ActionType;
-use quell_policy::{Diagnostic, Diagnostics, Policy, RuleInfo, Source};
+use quell_policy::{Diagnostic, Diagnostics, Matrix, Policy, RuleInfo, Source};
 
 /// A rule with what people know it by.
 #[derive(Debug, Clone)]
 pub(crate) struct Named {
     pub(crate) info: RuleInfo,
     pub(crate) rule: Rule,
+    /// It was made from a cell of the matrix.
+    pub(crate) compiled: bool,
 }
 
 /// The rules of some texts, in the order of file and line.
@@ -28,7 +30,12 @@ pub(crate) fn load(sources: &[Source<'_>]) -> Result<Vec<Named>, Diagnostics> {
             let info = policy.rules().iter().find(|info| info.id == id);
             let info = info.ok_or_else(|| unreadable(source))?.clone();
             let rule = rule.new_id(PolicyId::new(id));
-            rules.push(Named { info, rule });
+            let compiled = source.name == Matrix::compiled("").name;
+            rules.push(Named {
+                info,
+                rule,
+                compiled,
+            });
         }
     }
     rules.sort_by(|a, b| (&a.info.file, a.info.line).cmp(&(&b.info.file, b.info.line)));
@@ -45,6 +52,14 @@ pub(crate) fn about(rules: &[Named], action: ActionType) -> impl Iterator<Item =
 /// A set of these rules; two of one name would be our own mistake and give nothing.
 pub(crate) fn set<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Option<PolicySet> {
     PolicySet::from_policies(rules.into_iter().cloned()).ok()
+}
+
+/// The rule turned into a permit: what that permits is what the rule matches.
+pub(crate) fn permitting(rule: &Rule) -> Option<Rule> {
+    let mut body = rule.to_pst().ok()?.body().clone();
+    body.effect = pst::Effect::Permit;
+    let body = pst::StaticPolicy::try_from(body).ok()?;
+    Rule::from_pst(pst::Policy::Static(body)).ok()
 }
 
 /// What rules may ask about.

@@ -142,13 +142,13 @@ fn snippet(language: &str, text: &str) -> String {
 #[test]
 fn what_the_guide_shows_can_be_used_as_it_stands() {
     let folder = Folder::new("policy-guide");
-    let matrix = [
+    let parts = [
         "ask_below_confidence",
+        "[rules]",
         "[budgets.contain-hosts]",
         "[breakers]",
-    ]
-    .map(|text| snippet("toml", text))
-    .concat();
+    ];
+    let matrix: String = parts.map(|part| snippet("toml", part)).concat();
     folder.file("policy/policy.toml", &matrix);
     folder.file("policy/lists/ours.csv", &snippet("csv", "quell-01"));
     let path = folder.file("policy/tests/ours.toml", &snippet("toml", "[[example]]"));
@@ -156,6 +156,74 @@ fn what_the_guide_shows_can_be_used_as_it_stands() {
     let ran = quell(&["policy", "check", &path]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.out.contains("5 on lists; 1 example"), "{ran:?}");
+}
+
+#[test]
+fn without_a_solver_the_check_says_what_it_did_not_look_at_and_passes() {
+    let (_folder, path) = begun("policy-check-alone");
+    let arguments = ["policy", "check", &path, "--solver", "/nowhere/cvc5"];
+    let ran = quell(&arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("was not looked at"), "{ran:?}");
+    assert!(ran.err.contains("apt-get install cvc5"), "{ran:?}");
+    let told = json(&[&arguments[..], &["--format", "json"]].concat());
+    let why = told["not_looked_at"].as_str().unwrap();
+    assert!(why.contains("apt-get install cvc5"), "{told}");
+    assert_eq!(told["solver"], Value::Null);
+}
+
+#[test]
+fn a_budget_that_cannot_be_spent_is_a_remark_and_no_failure() {
+    let (folder, path) = begun("policy-check-remark");
+    folder.file(
+        "policy/policy.toml",
+        "[budgets.mine]\nactions = [\"contain_host\"]\nwindow = \"10m\"\ncount = 20",
+    );
+    let ran = quell(&["policy", "check", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let remark = "policy/policy.toml:1:1: `budgets.mine`: it can never be spent";
+    assert!(ran.err.contains(remark), "{ran:?}");
+    let told = json(&["policy", "check", &path, "--format", "json"]);
+    assert_eq!(told["remarks"][0]["line"], 1, "{told}");
+}
+
+#[test]
+fn a_rule_that_decides_nothing_fails_the_check_where_there_is_a_solver() {
+    let (folder, path) = begun("policy-check-idle");
+    folder.file("policy/own.cedar", IDLE);
+    let told = json(&["policy", "check", &path, "--format", "json"]);
+    if told["not_looked_at"].is_string() {
+        return; // `cargo xtask test` sees to it that cvc5 is there.
+    }
+    let problem = &told["error"]["problems"][0];
+    assert_eq!(problem["line"], 1, "{told}");
+    let said = problem["message"].as_str().unwrap();
+    assert!(
+        said.contains("`mine` never permits anything") && said.contains("`ask-vital-process`"),
+        "{told}"
+    );
+}
+
+/// A permit that a shipped rule always forbids.
+const IDLE: &str = "@id(\"mine\") @reason(\"Mine.\")
+permit (principal == Mode::\"auto\", action == Action::\"kill_process\", resource)
+when { resource.vital && resource.critical };";
+
+#[test]
+fn what_is_left_out_is_shown() {
+    let (folder, path) = begun("policy-left-out");
+    folder.file("policy/policy.toml", "[rules]\noff = [\"ask-ban-common\"]");
+    let ran = quell(&["policy", "show", &path]);
+    assert!(
+        ran.out
+            .contains("Of the shipped rules these are left out: ask-ban-common."),
+        "{ran:?}"
+    );
+    let shown = json(&["policy", "show", &path, "--format", "json"]);
+    assert_eq!(shown["rules_off"][0], "ask-ban-common");
+    // The shipped examples hold the policy to the rule that is gone.
+    let told = json(&["policy", "test", &path, "--format", "json"]);
+    assert!(told["error"]["failed"].as_u64() >= Some(1), "{told}");
 }
 
 #[test]

@@ -69,6 +69,16 @@ pub fn write<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
 ///
 /// Everything that is wrong with the file, with the line each row begins on. Then no entry is read.
 pub fn read(file: &Source<'_>, author: &str, now: Timestamp) -> Result<Vec<Entry>, Diagnostics> {
+    let placed = read_placed(file, author, now)?;
+    Ok(placed.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// As [`read`], each entry with the line its row begins on.
+pub(crate) fn read_placed(
+    file: &Source<'_>,
+    author: &str,
+    now: Timestamp,
+) -> Result<Vec<(usize, Entry)>, Diagnostics> {
     // Spreadsheets write a byte order mark.
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
     let mut rows = csv::ReaderBuilder::new()
@@ -112,7 +122,7 @@ pub fn read(file: &Source<'_>, author: &str, now: Timestamp) -> Result<Vec<Entry
                 "put a value with a comma or a quote in it into double quotes",
             )),
             Some(columns) => match row(columns, &record, author, now) {
-                Ok(entry) => entries.push(entry),
+                Ok(entry) => entries.push((line, entry)),
                 Err(problems) => problems.into_iter().for_each(report),
             },
         }

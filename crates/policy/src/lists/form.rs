@@ -6,7 +6,7 @@ use super::glob::{Glob, fold, is_glob};
 use super::place::{Network, name, sender};
 
 /// A value as it is compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Form {
     /// One text, folded; a domain or a sender in the one spelling [`super::place`] gives it.
     Exact(String),

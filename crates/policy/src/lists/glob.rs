@@ -7,7 +7,7 @@
 /// Nothing is ever tried twice: each piece between two `*` takes its leftmost place, because a later
 /// place leaves less text for the pieces after it. A piece without `?` is found in linear time; one
 /// with `?` costs at most its length for each character of the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Glob {
     first: String,
     /// The pieces between the first and the last `*`, without empty ones.
@@ -20,7 +20,7 @@ pub(super) struct Glob {
 
 /// Which letters a text has, one bit for all that share it. It cannot tell that a text fits a
 /// pattern, but nearly always at once that it does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Letters(u64);
 
 impl Letters {

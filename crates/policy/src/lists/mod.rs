@@ -3,6 +3,7 @@
 //! and their CSV form. It has no clock and no store, and it does not decide: what being on a list
 //! leads to is policy's business.
 
+mod contradiction;
 pub mod csv;
 mod entry;
 mod form;
@@ -13,6 +14,7 @@ mod place;
 mod search;
 mod special;
 
+pub(crate) use contradiction::{Placed, contradictions};
 pub use entry::{Draft, Entry, LONGEST, Problem, Problems, Strength, Subject};
 pub use index::Lists;
 pub use search::{Found, Lookup, MOST};

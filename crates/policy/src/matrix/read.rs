@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use toml::Spanned;
 
+use super::contradiction::{self, Place};
 use super::{Cell, Column, Matrix, Origin, rows};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, suggestion};
 
@@ -36,6 +37,7 @@ impl Matrix {
         let mut to = Reading {
             matrix: self.clone(),
             source,
+            cells: Vec::new(),
             wrong: Vec::new(),
         };
         to.severity(&written.severity);
@@ -44,6 +46,9 @@ impl Matrix {
         }
         for (name, row) in &written.actions {
             to.row(name, row);
+        }
+        for (offset, message, help) in contradiction::find(self, &to.matrix, &to.cells) {
+            to.complain(offset, message, help);
         }
         if to.wrong.is_empty() {
             Ok(to.matrix)
@@ -56,6 +61,8 @@ impl Matrix {
 struct Reading<'a> {
     matrix: Matrix,
     source: &'a Source<'a>,
+    /// The cells that were taken.
+    cells: Vec<Place>,
     wrong: Vec<Diagnostic>,
 }
 
@@ -179,7 +186,13 @@ impl Reading<'_> {
             self.complain(cell.span().start, message, fix);
             return;
         }
-        let origin = self.origin(cell.span().start);
+        let offset = cell.span().start;
+        let origin = self.origin(offset);
+        self.cells.push(Place {
+            action,
+            column,
+            offset,
+        });
         self.matrix.cells.insert((action, column), (value, origin));
     }
 

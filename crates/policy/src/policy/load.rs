@@ -32,6 +32,49 @@ pub(super) fn load(sources: &[Source<'_>]) -> Result<Policy, Diagnostics> {
     bounds::on_large_stack(first, || read(sources))
 }
 
+/// Rules among texts that have loaded which are the same but for their names: whoever changes one of
+/// them finds that it made no difference.
+pub(crate) fn said_twice(sources: &[Source<'_>]) -> Vec<Diagnostic> {
+    let Some(first) = sources.first() else {
+        return Vec::new();
+    };
+    let found = bounds::on_large_stack(first, || Ok(twins(sources)));
+    found.unwrap_or_else(|wrong| wrong.iter().cloned().collect())
+}
+
+fn twins(sources: &[Source<'_>]) -> Vec<Diagnostic> {
+    let mut drafts = Vec::new();
+    let mut wrong = Vec::new();
+    for source in sources {
+        parse(source, &mut drafts, &mut wrong);
+    }
+    let mut first: HashMap<String, &Draft<'_>> = HashMap::new();
+    for draft in &drafts {
+        let Ok(mut said) = draft.policy.to_json() else {
+            continue; // Nothing that was parsed does this.
+        };
+        if let Some(rule) = said.as_object_mut() {
+            rule.remove("annotations");
+        }
+        match first.entry(said.to_string()) {
+            Entry::Occupied(other) => {
+                let other = other.get();
+                let (file, line) = place(other);
+                let id = other.policy.annotation("id").unwrap_or_default();
+                let message = format!("the rule says the same as `{id}` at {file}:{line}");
+                wrong.push(
+                    Diagnostic::at(draft.source, draft.offset, message)
+                        .help("remove one of the two"),
+                );
+            }
+            Entry::Vacant(free) => {
+                free.insert(draft);
+            }
+        }
+    }
+    wrong
+}
+
 fn read(sources: &[Source<'_>]) -> Result<Policy, Diagnostics> {
     let schema = schema()?;
     let mut wrong = Vec::new();

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod contradictions;
+#[cfg(test)]
 mod folder;
+#[cfg(test)]
+mod left_out;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod support;
 
 mod comparisons;
 mod doubts;
+mod idle;
 mod properties;
 
 use std::process::ExitCode;
@@ -15,7 +16,12 @@ use support::{Check, Needs, solver};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let missing = solver().is_err();
-    let checks = [properties::CHECKS, comparisons::CHECKS, doubts::CHECKS];
+    let checks = [
+        properties::CHECKS,
+        comparisons::CHECKS,
+        idle::CHECKS,
+        doubts::CHECKS,
+    ];
     let trials = checks
         .into_iter()
         .flatten()

@@ -57,6 +57,9 @@ impl Document {
         };
         let shown = self.config.policy.directory.as_deref().unwrap_or_default();
         let loaded = folder.load(shown, SystemClock.now())?;
+        for entry in &loaded.in_vain {
+            tracing::warn!("{entry}");
+        }
         Ok(Rules {
             playbooks: loaded.playbooks,
             policy: loaded.policy,

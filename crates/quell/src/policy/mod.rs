@@ -2,6 +2,7 @@
 //! and calls nobody, so that it runs where the folder is under version control.
 
 mod backtest;
+mod check;
 mod explain;
 mod prove;
 mod show;
@@ -24,8 +25,8 @@ use crate::output::{self, Format};
 pub enum Command {
     /// Makes a policy folder to start from: the shipped matrix, examples and properties.
     Init(Place),
-    /// Says what is wrong with a policy: unknown names, rules that can never apply, contradictions.
-    Check(Place),
+    /// Says what is wrong with a policy: unknown names, rules that can never decide, contradictions.
+    Check(check::Arguments),
     /// Prints who decides about what, and the rules that follow from it.
     Show(show::Arguments),
     /// Runs the examples of a policy and says where it decides otherwise than expected.
@@ -53,7 +54,7 @@ pub struct Place {
 pub fn run(command: &Command, format: Format) -> Result<()> {
     match command {
         Command::Init(place) => init(&place.folder, format),
-        Command::Check(place) => check(&place.folder, format),
+        Command::Check(arguments) => check::run(arguments, format),
         Command::Show(arguments) => show::run(arguments, format),
         Command::Test(place) => test::run(&place.folder, format),
         Command::Prove(arguments) => prove::run(arguments, format),
@@ -71,37 +72,6 @@ fn load(path: &Path) -> Result<Loaded> {
         Failure::bad_input(message).hint("`quell policy init` makes a folder to start from")
     })?;
     Ok(texts.load(&path.display().to_string(), SystemClock.now())?)
-}
-
-fn check(path: &Path, format: Format) -> Result<()> {
-    let loaded = load(path)?;
-    if !loaded.properties.is_empty() {
-        Property::load(&prove::sources(&loaded.properties))?;
-    }
-    let own = loaded
-        .policy
-        .rules()
-        .iter()
-        .filter(|rule| Path::new(&rule.file).starts_with(path))
-        .count();
-    let (rules, examples) = (loaded.policy.rules().len(), loaded.examples.len());
-    let entries = loaded.lists.entries().len();
-    if format == Format::Json {
-        return output::json(&json!({
-            "folder": path.display().to_string(),
-            "rules": rules,
-            "own_rules": own,
-            "list_entries": entries,
-            "examples": examples,
-        }));
-    }
-    output::say(&format!(
-        "{} is good: {}, {own} of them your own; {entries} on lists; {}\n",
-        path.display(),
-        output::count(rules, "rule"),
-        output::count(examples, "example"),
-    ));
-    Ok(())
 }
 
 /// A list to start from: where the columns are, and the two kinds of entry everybody needs.

@@ -38,6 +38,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     }
     output::say(&table(&loaded.settings.matrix));
     output::say(&format!("\n{}", budgets(&loaded.settings)));
+    output::say(&left_out(&loaded.settings));
     if arguments.rules {
         output::say(&format!("\n{}", rules(loaded.policy.rules())));
     }
@@ -156,6 +157,18 @@ fn budgets(settings: &Settings) -> String {
     )
 }
 
+/// The shipped rules that this policy does without; nothing when it has all of them.
+fn left_out(settings: &Settings) -> String {
+    if settings.rules_off.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = settings.rules_off.iter().map(String::as_str).collect();
+    format!(
+        "\nOf the shipped rules these are left out: {}.\n",
+        names.join(", ")
+    )
+}
+
 fn rules(rules: &[RuleInfo]) -> String {
     let mut text = String::new();
     for rule in rules {
@@ -206,5 +219,6 @@ fn document(loaded: &Loaded) -> Value {
         "actions": actions,
         "budgets": budgets,
         "rules": rules,
+        "rules_off": loaded.settings.rules_off,
     })
 }
