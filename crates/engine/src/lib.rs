@@ -14,7 +14,9 @@ mod engine;
 mod execute;
 mod feed;
 mod intake;
+mod lists;
 mod one_shot;
+mod own;
 mod pace;
 mod plan;
 mod revert;
@@ -22,12 +24,15 @@ mod rules;
 mod send;
 mod settle;
 mod step;
+mod stock;
 mod tell;
 mod worker;
 
 pub use approval::{ActError, shown};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};
+pub use lists::{Addition, ListError, PERSON, Removal};
+pub use own::{Machine, OWN, Program};
 pub use plan::{Plan, Planned, Standpoint, documents, plan};
 pub use rules::{AssetRule, Guardrails, Listed, OptIn, Rules};
 

@@ -1,20 +1,23 @@
 //! The rules in force: playbooks, policy and the organization's guardrails, replaced as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity, ListEntryId};
 use quell_policy::lists::{Entry, Lists, Lookup, Strength};
 use quell_policy::{Loaded, Playbooks, Policy, Settings, list};
+use quell_store::ListState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything a decision depends on besides the alert.
+#[derive(Clone)]
 pub struct Rules {
     /// Which actions make sense.
     pub playbooks: Playbooks,
     /// Which of them may run.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// How much may run by itself, and how old a decision may be.
     pub settings: Settings,
     /// What the organization turned on and protects.
@@ -22,18 +25,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// These rules with another policy in force: what the organization said of its machines and opted
-    /// in to stays.
+    /// These rules with another policy in force: what the organization said of its machines, opted in
+    /// to and keeps on lists at run time stays.
     #[must_use]
     pub fn with(&self, loaded: Loaded) -> Self {
         Self {
             playbooks: loaded.playbooks,
-            policy: loaded.policy,
+            policy: Arc::new(loaded.policy),
             settings: loaded.settings,
-            guardrails: Guardrails {
-                lists: loaded.lists,
-                ..self.guardrails.clone()
-            },
+            guardrails: self.guardrails.clone().written(&loaded.lists),
         }
     }
 }
@@ -71,8 +71,15 @@ pub struct Guardrails {
     pub opted_in: BTreeMap<ActionType, OptIn>,
     /// How many machines the organization has, for budgets that are a share of them.
     pub fleet: Option<u64>,
+    /// `fleet` was counted and not configured.
+    counted: bool,
     assets: Vec<AssetRule>,
-    lists: Lists,
+    /// The entries of the policy folder.
+    written: Arc<[Arc<Entry>]>,
+    /// The entries beside them.
+    beside: Beside,
+    /// All of them.
+    lists: Arc<Lists>,
 }
 
 impl Guardrails {
@@ -86,9 +93,49 @@ impl Guardrails {
         Self {
             opted_in,
             fleet: None,
+            counted: false,
             assets,
-            lists,
+            written: lists.entries().into(),
+            beside: Beside::default(),
+            lists: Arc::new(lists),
         }
+    }
+
+    /// With the lists of another policy folder.
+    fn written(mut self, lists: &Lists) -> Self {
+        self.written = lists.entries().into();
+        self.merged()
+    }
+
+    /// With other entries beside those of the policy folder. How many machines there are is what was
+    /// counted, unless the configuration says it.
+    pub(crate) fn beside(mut self, beside: Beside) -> Self {
+        if self.fleet.is_none() || self.counted {
+            self.fleet = beside.machines;
+            self.counted = true;
+        }
+        self.beside = beside;
+        self.merged()
+    }
+
+    fn merged(mut self) -> Self {
+        let entries = self.all().map(|(_, entry)| entry.clone()).collect();
+        self.lists = Arc::new(Lists::of(entries));
+        self
+    }
+
+    /// What is in force beside the policy folder.
+    pub(crate) const fn beside_the_folder(&self) -> &Beside {
+        &self.beside
+    }
+
+    /// Every entry in force, with its id where it is kept at run time: those newest first, then
+    /// Quell's own, then the policy folder's.
+    pub fn all(&self) -> impl Iterator<Item = (Option<ListEntryId>, &Arc<Entry>)> {
+        let kept = self.beside.kept.iter().rev();
+        let fixed = self.beside.own.iter().chain(self.written.iter());
+        kept.map(|(id, entry)| (Some(*id), entry))
+            .chain(fixed.map(|entry| (None, entry)))
     }
 
     /// With this many machines.
@@ -164,6 +211,19 @@ impl Guardrails {
         let entries = found.entries.iter().map(words).collect();
         Listed { names, entries }
     }
+}
+
+/// Entries beside those of the policy folder, and what was counted with them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    /// Those Quell makes of what it needs itself.
+    pub(crate) own: Arc<[Arc<Entry>]>,
+    /// Those kept in the store, oldest first.
+    pub(crate) kept: Arc<[(ListEntryId, Arc<Entry>)]>,
+    /// The state of the store they were read in; nothing before they were read at all.
+    pub(crate) state: Option<ListState>,
+    /// How many machines the connections count together.
+    pub(crate) machines: Option<u64>,
 }
 
 /// The lists a target is on, as policy is told of them.

@@ -162,7 +162,7 @@ async fn any_number_of_notices_of_any_size_fits_slacks_limits() -> Outcome {
     for count in [1, 2, 7, 8, 9, 30, 60, 500] {
         for text in &long {
             let each = |number: u32| Notice {
-                action: action(number),
+                action: Some(action(number)),
                 answer: Some(text.clone()),
                 console_url: Some(format!("https://console.example.com/{text}")),
                 lines: vec![text.clone(); 40],
@@ -191,7 +191,7 @@ async fn no_approval_is_lost_among_other_notices() {
         .collect();
     for number in 0..6 {
         notices.push(Notice {
-            action: action(number),
+            action: Some(action(number)),
             answer: Some(format!("quell approve {}", action(number))),
             ..approval()
         });

@@ -59,7 +59,7 @@ impl Document {
         let loaded = folder.load(shown, SystemClock.now())?;
         Ok(Rules {
             playbooks: loaded.playbooks,
-            policy: loaded.policy,
+            policy: Arc::new(loaded.policy),
             settings: loaded.settings,
             guardrails: Guardrails::new(
                 self.config.organization.opt_in.clone(),

@@ -247,7 +247,7 @@ fn rules() -> Rules {
     let opted_in = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::builtin().unwrap(),
+        policy: Policy::builtin().unwrap().into(),
         settings: quell_policy::Settings::default(),
         guardrails: Guardrails::new(opted_in, Vec::new(), quell_policy::lists::Lists::default()),
     }

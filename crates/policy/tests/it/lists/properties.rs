@@ -235,7 +235,7 @@ proptest! {
             prop_assert!(found.entries.len() <= MOST);
             prop_assert!(found.entries.is_sorted_by_key(|entry| std::cmp::Reverse(entry.strength)));
             let mut single: Vec<_> = each.iter().flat_map(|found| &found.entries).collect();
-            single.sort_by_key(|entry| all.entries().iter().position(|known| known == **entry));
+            single.sort_by_key(|entry| all.entries().iter().position(|known| **known == ***entry));
             single.dedup();
             prop_assert_eq!(found.entries.len(), single.len().min(MOST));
         }
