@@ -15,6 +15,7 @@ mod execute;
 mod feed;
 mod intake;
 mod lists;
+mod naming;
 mod one_shot;
 mod own;
 mod pace;

@@ -63,15 +63,33 @@ impl Engine {
         entries: Vec<Entry>,
     ) -> Result<Addition, ListError> {
         self.refresh_lists().await?;
-        let (now, guardrails) = (self.now(), self.rules().guardrails.clone());
-        let kept = guardrails.beside_the_folder().kept.clone();
+        let all = entries.len();
+        let (engine, author) = (self.clone(), person.to_owned());
+        let rows = aside(move || engine.new_rows(&author, entries)).await??;
+        let added: Vec<_> = rows.iter().map(|row| row.id).collect();
+        if !rows.is_empty() {
+            let hand = self.hand(person, "");
+            self.0.store.add_list_entries(hand, rows).await?;
+            info!(person, entries = added.len(), "entries were put on lists");
+            // The sweep may now be due earlier than the loop rests.
+            self.0.nudge.notify_one();
+            self.follow_lists().await;
+        }
+        Ok(Addition {
+            known: all - added.len(),
+            added,
+        })
+    }
+
+    /// The entries as a person's, without those some person said already.
+    fn new_rows(&self, person: &str, entries: Vec<Entry>) -> Result<Vec<ListEntry>, ListError> {
+        let (now, rules) = (self.now(), self.rules());
+        let kept = rules.guardrails.beside_the_folder().kept.iter();
         let mut known: BTreeSet<Draft> = kept
-            .iter()
             .filter(|(_, entry)| entry.source == PERSON)
             .map(|(_, entry)| wording(entry))
             .collect();
-        let all = entries.len();
-        let mut rows = Vec::with_capacity(all);
+        let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
             let draft = Draft {
                 author: person.to_owned(),
@@ -86,19 +104,7 @@ impl Engine {
                 rows.push(self.row(&entry)?);
             }
         }
-        let added: Vec<_> = rows.iter().map(|row| row.id).collect();
-        if !rows.is_empty() {
-            let hand = self.hand(person, "");
-            self.0.store.add_list_entries(hand, rows).await?;
-            info!(person, entries = added.len(), "entries were put on lists");
-            // The sweep may now be due earlier than the loop rests.
-            self.0.nudge.notify_one();
-            self.follow_lists().await;
-        }
-        Ok(Addition {
-            known: all - added.len(),
-            added,
-        })
+        Ok(rows)
     }
 
     /// A person takes an entry off its list.
@@ -145,10 +151,7 @@ impl Engine {
         }
         let (state, rows) = store.list_entries(organization).await?;
         let engine = self.clone();
-        // Reading and sorting a hundred thousand of them keeps a processor busy for a while.
-        let work = move || engine.put_in_force(state, &rows);
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Error::Corrupt(Box::new(error)))?
+        aside(move || engine.put_in_force(state, &rows)).await?
     }
 
     /// The same after a change that is stored whether or not this succeeds: nothing is done by old
@@ -230,6 +233,13 @@ impl Engine {
             document: serde_json::to_string(&**entry)?,
         })
     }
+}
+
+/// Work on a hundred thousand entries keeps a processor busy for a while; the engine's tasks are not to
+/// wait for it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Corrupt(Box::new(error)))
 }
 
 /// Reads a stored entry. INVARIANT: one that cannot be read is an error and never passed over: it may

@@ -129,6 +129,10 @@ impl Guardrails {
         &self.beside
     }
 
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
     /// Every entry in force, with its id where it is kept at run time: those newest first, then
     /// Quell's own, then the policy folder's.
     pub fn all(&self) -> impl Iterator<Item = (Option<ListEntryId>, &Arc<Entry>)> {
