@@ -188,10 +188,10 @@ impl Guardrails {
             })
     }
 
-    /// How many list entries there are.
+    /// How many list entries the policy folder has.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.lists.entries().len()
+        self.written.len()
     }
 
     /// The lists a target is on.

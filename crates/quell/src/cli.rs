@@ -70,6 +70,7 @@ Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):
   revert             Take an action back
   pause              Stop all automation at once, queued work included
   resume             Let it go on
+  lists              What must not be touched: list, add, remove, import, export, check, history
   connections check  Find out what each connection's credentials really allow
 
 Options:
@@ -102,6 +103,7 @@ enum Command {
     Revert(client::orders::Revert),
     Pause(client::orders::Pause),
     Resume(client::orders::Resume),
+    Lists(client::lists::Arguments),
     /// The accounts that Quell acts through.
     Connections {
         #[command(subcommand)]
@@ -166,6 +168,7 @@ impl Cli {
             Command::Revert(arguments) => client::orders::revert(&arguments, format),
             Command::Pause(arguments) => client::orders::pause(&arguments, format),
             Command::Resume(arguments) => client::orders::resume(&arguments, format),
+            Command::Lists(arguments) => client::lists::run(&arguments, format),
             Command::Connections { command } => client::connections::run(&command, format),
             Command::Generate(arguments) => reference::run(&arguments),
         }

@@ -24,7 +24,8 @@ fn describe(command: &mut clap::Command, page: &mut Page) {
         .filter(|inner| inner.get_name() != "help")
         .cloned()
         .collect();
-    if inner.is_empty() {
+    // Some do something by themselves as well.
+    if !command.is_subcommand_required_set() {
         let name = command
             .get_bin_name()
             .unwrap_or(command.get_name())
