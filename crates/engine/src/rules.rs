@@ -282,6 +282,55 @@ mod tests {
         }
     }
 
+    fn never(host: &str) -> Arc<Entry> {
+        let draft = quell_policy::lists::Draft {
+            subject: quell_policy::lists::Subject::Host,
+            value: host.into(),
+            strength: Strength::Never,
+            actions: BTreeSet::new(),
+            connection: None,
+            reason: "why".into(),
+            author: "ana".into(),
+            source: "person".into(),
+            added: Timestamp::UNIX_EPOCH,
+            expires: None,
+        };
+        Arc::new(Entry::new(draft).unwrap())
+    }
+
+    #[test]
+    fn neither_another_policy_nor_other_entries_take_the_rest_out_of_force() {
+        let lists = |host: &str| Lists::of(vec![never(host)]);
+        let id = ListEntryId::new(uuid::Uuid::from_u128(1));
+        let beside = |kept: &str| Beside {
+            own: [never("own")].into(),
+            kept: [(id, never(kept))].into(),
+            ..Beside::default()
+        };
+        let in_force = |guardrails: &Guardrails| {
+            let listed = |name: &&&str| {
+                let lookup = Lookup {
+                    action: ActionType::ContainHost,
+                    target: &host(name),
+                    labels: &BTreeSet::new(),
+                    connection: &"lab".parse().unwrap(),
+                    now: Timestamp::UNIX_EPOCH,
+                };
+                guardrails.listed(&lookup).names == [list::NEVER]
+            };
+            let names = ["old", "new", "own", "kept", "other"];
+            names.iter().filter(listed).copied().collect::<Vec<_>>()
+        };
+        let guardrails = Guardrails::new(BTreeMap::new(), Vec::new(), lists("old"));
+        assert_eq!(in_force(&guardrails), ["old"]);
+        let guardrails = guardrails.beside(beside("kept"));
+        assert_eq!(in_force(&guardrails), ["old", "own", "kept"]);
+        let guardrails = guardrails.written(&lists("new"));
+        assert_eq!(in_force(&guardrails), ["new", "own", "kept"]);
+        let guardrails = guardrails.beside(beside("other"));
+        assert_eq!(in_force(&guardrails), ["new", "own", "other"]);
+    }
+
     #[test]
     fn whoever_may_contain_may_release() {
         let opt_in = OptIn {
