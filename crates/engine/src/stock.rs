@@ -156,7 +156,7 @@ impl Engine {
             incident: None,
             action: None,
             at: self.now(),
-            title: format!("Not believed: the inventory of {id}"),
+            title: format!("The inventory of {id} is not believed"),
             lines,
             answer: Some(format!("quell lists --source {id}")),
             console_url: None,

@@ -58,7 +58,7 @@ impl World {
 
     fn told_of_inventories(&self) -> usize {
         let lab = self.lab.lock();
-        let about = |title: &str| title.starts_with("Not believed: the inventory");
+        let about = |title: &str| title == "The inventory of lab-prod is not believed";
         lab.told.iter().filter(|n| about(&n.title)).count()
     }
 }
