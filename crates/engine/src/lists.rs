@@ -209,7 +209,13 @@ impl Engine {
 
     /// A `sweep_lists` job. What has expired does not count any more anyway; this makes it go away.
     pub(crate) async fn sweep_lists(&self, job: &Job) -> Result<()> {
-        let hand = self.hand(OWN, "its time was up");
+        let Ok(organization) = job.subject.parse() else {
+            return self.0.store.finish(job.claim.clone()).await;
+        };
+        let hand = ListHand {
+            organization,
+            ..self.hand(OWN, "its time was up")
+        };
         self.0.store.sweep_lists(job.claim.clone(), hand).await?;
         self.follow_lists().await;
         Ok(())

@@ -1,9 +1,9 @@
 //! The only SQL in Quell.
 //!
-//! Owns alerts, incidents, actions and their journal, the job queue, the outbox and a few small
-//! facts, on embedded SQLite with group commit. Each public operation is one whole transaction, so
-//! that nothing above this crate can leave half of one behind. It deliberately takes no decision:
-//! states, causes and due times are given to it.
+//! Owns alerts, incidents, actions and their journal, the job queue, the outbox, protection list
+//! entries and a few small facts, on embedded SQLite with group commit. Each public operation is one
+//! whole transaction, so that nothing above this crate can leave half of one behind. It deliberately
+//! takes no decision: states, causes and due times are given to it.
 
 mod actions;
 mod budgets;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use jiff::ToSpan;
-use quell_engine::shown;
+use quell_engine::{OWN, shown};
 use quell_model::{ActionState, ActionType, AssetClass, Clock, Outcome};
-use quell_policy::lists::{Draft, Entry};
+use quell_policy::lists::{Draft, Entry, Strength};
 use quell_store::ListChange;
 use serde_json::json;
 
 use crate::lab::Fault;
-use crate::world::{World, entries};
+use crate::world::{World, entries, lab_id};
 
 fn listed(row: &'static str) -> World {
     let mut world = World::new(8);
@@ -169,6 +169,51 @@ async fn an_entry_stays_in_force_when_the_policy_is_read_again_and_after_a_resta
         .await;
     world.work_for(Duration::from_secs(60)).await;
     assert!(!world.lab.contained("h2"));
+}
+
+#[tokio::test]
+async fn what_quell_works_through_is_on_its_own_never_list_and_stays_there() {
+    let world = World::new(0);
+    let protected = |world: &World| {
+        let rules = world.engine.rules();
+        let (lab, now) = (lab_id(), world.clock.now());
+        let hash = "ab".repeat(32);
+        let names = [
+            "QUELL-01",
+            "quell-01.corp.example",
+            "quell-01.elsewhere",
+            "quell",
+            hash.as_str(),
+            "labsensor.exe",
+            "api.lab.example",
+            "lab.example",
+            "192.0.2.7",
+            "192.0.2.0/24",
+            "http://api.lab.example/v1",
+            "somebody@lab.example",
+        ];
+        for name in names {
+            let found = rules.guardrails.naming(name, &[&lab], now);
+            let never = |draft: &&&Draft| draft.strength == Strength::Never;
+            let own = found.iter().find(never).map(|draft| draft.source.as_str());
+            assert_eq!(own, Some(OWN), "{name}");
+        }
+        for other in [
+            "quell-02",
+            "quellen",
+            "example",
+            "192.0.3.0/24",
+            "x.example",
+        ] {
+            let found = rules.guardrails.naming(other, &[&lab], now);
+            // A domain above a protected one is protected with it.
+            assert_eq!(found.is_empty(), other != "example", "{other}: {found:?}");
+        }
+    };
+    protected(&world);
+    world.keep(&["host,h1,allow,A kiosk."]).await;
+    world.reconfigure();
+    protected(&world);
 }
 
 #[tokio::test]
