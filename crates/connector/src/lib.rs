@@ -19,7 +19,9 @@ pub mod http;
 pub mod settings;
 pub mod vendor;
 
-pub use ability::{AlertUpdate, Batch, Check, Feed, Fetch, Notify, WriteBack};
+pub use ability::{
+    AlertUpdate, Batch, Check, Feed, Fetch, Inventory, Notify, TakeStock, WriteBack,
+};
 pub use call::{Call, Intent};
 pub use clock::SystemClock;
 pub use contract::{
@@ -29,7 +31,9 @@ pub use contract::{
 pub use document::DocumentError;
 pub use error::{Error, Kind, Result};
 pub use settings::{ConfigError, HttpSettings, Plumbing, SecretSource};
-pub use vendor::{Connected, Connector, Normalise, Reference, RowFacts, Vendor, connector};
+pub use vendor::{
+    Connected, Connector, Lifelines, Normalise, Reference, RowFacts, Vendor, connector,
+};
 
 /// A boxed future, where a trait object needs one.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -50,8 +50,24 @@ pub trait Vendor: Sized + Send + Sync + 'static {
         Abilities::default()
     }
 
+    /// What nothing may ever be done to, or Quell would cut itself off from this vendor.
+    fn lifelines(&self) -> Lifelines {
+        Lifelines::default()
+    }
+
     /// Finds out what the credentials really allow, changing nothing.
     fn probe(&self, cx: &Call) -> impl Future<Output = Vec<Check>> + Send;
+}
+
+/// What a connection works through. Quell puts all of it on its own never list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lifelines {
+    /// Names or addresses of the hosts it talks to, and those the vendor's sensor does.
+    pub hosts: Vec<String>,
+    /// Names of the programs that are the vendor's sensor, without a folder.
+    pub programs: Vec<String>,
+    /// Mail addresses or domains it sends from.
+    pub senders: Vec<String>,
 }
 
 /// A row's description without its types.
@@ -153,6 +169,8 @@ pub struct Connected {
     pub envelope: &'static [&'static str],
     /// Abilities beside the rows.
     pub abilities: Abilities,
+    /// What nothing may ever be done to.
+    pub lifelines: Lifelines,
     rows: Arc<BTreeMap<About, (Bound, Facts)>>,
     probe: Arc<dyn AnyProbe>,
 }
@@ -169,6 +187,7 @@ impl Connected {
             reference: V::REFERENCE,
             envelope: V::ENVELOPE,
             abilities: vendor.abilities(),
+            lifelines: vendor.lifelines(),
             rows: Arc::new(
                 V::ROWS
                     .iter()

@@ -197,7 +197,7 @@ impl Engine {
             text: reason.to_owned(),
         };
         // Before anything else: what is under way looks before it calls a vendor.
-        self.put_in_force(change.clone());
+        self.heed(change.clone());
         self.change_opt_in(change).await?;
         warn!(by = person, action = action.as_str(), reason, "opted out");
         Ok(())
@@ -209,11 +209,11 @@ impl Engine {
         store
             .record_opt_in(self.organization(), change.clone())
             .await?;
-        self.put_in_force(change);
+        self.heed(change);
         Ok(())
     }
 
-    fn put_in_force(&self, change: OptInChange) {
+    fn heed(&self, change: OptInChange) {
         let mut present = self
             .0
             .switches
@@ -307,8 +307,9 @@ impl Engine {
         pauses.set(connection, paused);
     }
 
-    /// Reads the pause switches as the last process left them.
+    /// Reads the pause switches and the lists as the last process left them.
     pub(crate) async fn read_switches(&self) -> quell_store::Result<()> {
+        self.refresh_lists().await?;
         let mut stored = Pauses::default();
         let notes: Vec<(Option<ConnectionId>, Value)> = self.0.store.pauses().await?;
         for (connection, _) in &notes {

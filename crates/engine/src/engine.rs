@@ -1,7 +1,7 @@
 //! The engine itself: its parts, and starting it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,8 +12,9 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::info;
 
 use crate::automation::Switches;
+use crate::own::{self, Machine};
 use crate::pace;
-use crate::rules::Rules;
+use crate::rules::{Beside, Guardrails, Rules};
 
 /// Settings of an engine.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub approval_deadline: Duration,
     /// Steps under way at once.
     pub workers: usize,
+    /// The machine it runs on and the program it is: nothing is ever done to those.
+    pub machine: Machine,
 }
 
 impl Settings {
@@ -37,6 +40,7 @@ impl Settings {
             incident_window: Duration::from_secs(24 * 3600),
             approval_deadline: Duration::from_secs(4 * 3600),
             workers: 256,
+            machine: Machine::unknown(),
         }
     }
 }
@@ -82,6 +86,10 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     rules: RwLock<Arc<Rules>>,
+    /// Held by whoever makes new rules of the present ones.
+    changing: Mutex<()>,
+    /// Held by whoever reads list entries from the store: one at a time is enough.
+    pub(crate) reading: tokio::sync::Mutex<()>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) nudge: Notify,
     pub(crate) switches: Switches,
@@ -100,10 +108,18 @@ impl Engine {
         connections: Vec<Connection>,
     ) -> Self {
         let node = NodeId::new(ids.uuid());
+        let beside = Beside {
+            own: own::entries(&settings.machine, &connections, clock.now()),
+            ..Beside::default()
+        };
         let connections = connections
             .into_iter()
             .map(|c| (c.connected.id.clone(), c))
             .collect();
+        let rules = Rules {
+            guardrails: rules.guardrails.beside(beside),
+            ..rules
+        };
         Self(Arc::new(Parts {
             store,
             clock,
@@ -113,6 +129,8 @@ impl Engine {
             settings,
             connections,
             rules: RwLock::new(Arc::new(rules)),
+            changing: Mutex::new(()),
+            reading: tokio::sync::Mutex::new(()),
             nudge: Notify::new(),
             switches: Switches::default(),
             events: broadcast::Sender::new(4096),
@@ -130,8 +148,41 @@ impl Engine {
     }
 
     /// Puts other rules in force, for all decisions from now on, those about waiting work included.
+    /// List entries that are kept at run time stay. Keeps a processor busy for as long as it takes to
+    /// sort all entries.
     pub fn replace_rules(&self, rules: Rules) {
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.change_rules(|now| {
+            let beside = now.guardrails.beside_the_folder().clone();
+            Some(Rules {
+                guardrails: rules.guardrails.beside(beside),
+                ..rules
+            })
+        });
+    }
+
+    /// Puts other list entries beside those of the policy folder, unless they are there.
+    pub(crate) fn replace_beside(&self, make: impl FnOnce(&Beside) -> Option<Beside>) {
+        self.change_rules(|now| {
+            let beside = make(now.guardrails.beside_the_folder())?;
+            let guardrails: Guardrails = now.guardrails.clone().beside(beside);
+            Some(Rules {
+                guardrails,
+                ..now.clone()
+            })
+        });
+    }
+
+    /// INVARIANT: rules are made of the present ones by one at a time, so that neither a changed policy
+    /// nor a changed list is lost to the other. Decisions go on by the old ones meanwhile.
+    fn change_rules(&self, make: impl FnOnce(&Rules) -> Option<Rules>) {
+        let _turn = self
+            .0
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(rules) = make(&self.rules()) {
+            *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        }
     }
 
     /// The store.

@@ -119,6 +119,8 @@ impl Engine {
         mut stored: Stored,
         decided: Option<&Decided>,
     ) -> Result<Option<Stored>> {
+        // Another node may have changed a list since these rules were put together.
+        self.refresh_lists().await?;
         let rules = self.rules();
         let action = &mut stored.action;
         // A decision is a pure function of what it is taken with: the same again is the same answer.

@@ -15,7 +15,10 @@ mod engine;
 mod execute;
 mod feed;
 mod intake;
+mod lists;
+mod naming;
 mod one_shot;
+mod own;
 mod pace;
 mod plan;
 mod revert;
@@ -23,6 +26,7 @@ mod rules;
 mod send;
 mod settle;
 mod step;
+mod stock;
 mod tell;
 mod worker;
 
@@ -30,6 +34,8 @@ pub use approval::{ActError, shown};
 pub use automation::{OptIn, OptIns, agreement};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};
+pub use lists::{Addition, ListError, PERSON, Removal};
+pub use own::{Machine, OWN, Program};
 pub use plan::{Plan, Planned, Standpoint, documents, plan};
 pub use rules::{AssetRule, Guardrails, Listed, Rules};
 

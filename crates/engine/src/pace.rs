@@ -15,6 +15,10 @@ pub(crate) const CALLS: Duration = secs(90);
 pub(crate) const ROOM: Duration = Duration::from_millis(50);
 /// How long the engine rests at most before it looks for work it was not told of.
 pub(crate) const REST: Duration = secs(30);
+/// How long a list that another node changed may go unnoticed where nothing is done meanwhile.
+pub(crate) const LISTS: Duration = secs(5);
+/// How often connections are asked which machines there are.
+pub(crate) const STOCK: Duration = secs(6 * 3600);
 /// How often a step that changed nothing at the vendor is tried before it counts as failed.
 pub(crate) const ATTEMPTS: u32 = 8;
 /// How often a message is tried before it is given up: about a day with the waits below.

@@ -1,19 +1,22 @@
 //! The rules in force: playbooks, policy and the organization's guardrails, replaced as a whole.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use quell_model::{AssetClass, AssetFacts, Entity};
+use quell_model::{AssetClass, AssetFacts, Entity, ListEntryId};
 use quell_policy::lists::{Entry, Lists, Lookup, Strength};
 use quell_policy::{Loaded, Playbooks, Policy, Settings, list};
+use quell_store::ListState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything a decision depends on besides the alert.
+#[derive(Clone)]
 pub struct Rules {
     /// Which actions make sense.
     pub playbooks: Playbooks,
     /// Which of them may run.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// How much may run by itself, and how old a decision may be.
     pub settings: Settings,
     /// What the organization says of its machines and protects.
@@ -21,17 +24,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// These rules with another policy in force: what the organization said of its machines stays.
+    /// These rules with another policy in force: what the organization said of its machines and keeps on
+    /// lists at run time stays.
     #[must_use]
     pub fn with(&self, loaded: Loaded) -> Self {
         Self {
             playbooks: loaded.playbooks,
-            policy: loaded.policy,
+            policy: Arc::new(loaded.policy),
             settings: loaded.settings,
-            guardrails: Guardrails {
-                lists: loaded.lists,
-                ..self.guardrails.clone()
-            },
+            guardrails: self.guardrails.clone().written(&loaded.lists),
         }
     }
 }
@@ -57,19 +58,70 @@ pub struct AssetRule {
 pub struct Guardrails {
     /// How many machines the organization has, for budgets that are a share of them.
     pub fleet: Option<u64>,
+    /// `fleet` was counted and not configured.
+    counted: bool,
     assets: Vec<AssetRule>,
-    lists: Lists,
+    /// The entries of the policy folder.
+    written: Arc<[Arc<Entry>]>,
+    /// The entries beside them.
+    beside: Beside,
+    /// All of them.
+    lists: Arc<Lists>,
 }
 
 impl Guardrails {
     /// Guardrails from their parts.
     #[must_use]
-    pub const fn new(assets: Vec<AssetRule>, lists: Lists) -> Self {
+    pub fn new(assets: Vec<AssetRule>, lists: Lists) -> Self {
         Self {
             fleet: None,
+            counted: false,
             assets,
-            lists,
+            written: lists.entries().into(),
+            beside: Beside::default(),
+            lists: Arc::new(lists),
         }
+    }
+
+    /// With the lists of another policy folder.
+    fn written(mut self, lists: &Lists) -> Self {
+        self.written = lists.entries().into();
+        self.merged()
+    }
+
+    /// With other entries beside those of the policy folder. How many machines there are is what was
+    /// counted, unless the configuration says it.
+    pub(crate) fn beside(mut self, beside: Beside) -> Self {
+        if self.fleet.is_none() || self.counted {
+            self.fleet = beside.machines;
+            self.counted = true;
+        }
+        self.beside = beside;
+        self.merged()
+    }
+
+    fn merged(mut self) -> Self {
+        let entries = self.all().map(|(_, entry)| entry.clone()).collect();
+        self.lists = Arc::new(Lists::of(entries));
+        self
+    }
+
+    /// What is in force beside the policy folder.
+    pub(crate) const fn beside_the_folder(&self) -> &Beside {
+        &self.beside
+    }
+
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// Every entry in force, with its id where it is kept at run time: those newest first, then
+    /// Quell's own, then the policy folder's.
+    pub fn all(&self) -> impl Iterator<Item = (Option<ListEntryId>, &Arc<Entry>)> {
+        let kept = self.beside.kept.iter().rev();
+        let fixed = self.beside.own.iter().chain(self.written.iter());
+        kept.map(|(id, entry)| (Some(*id), entry))
+            .chain(fixed.map(|entry| (None, entry)))
     }
 
     /// With this many machines.
@@ -107,10 +159,10 @@ impl Guardrails {
             })
     }
 
-    /// How many list entries there are.
+    /// How many list entries the policy folder has.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.lists.entries().len()
+        self.written.len()
     }
 
     /// The lists a target is on.
@@ -136,6 +188,19 @@ impl Guardrails {
     }
 }
 
+/// Entries beside those of the policy folder, and what was counted with them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    /// Those Quell makes of what it needs itself.
+    pub(crate) own: Arc<[Arc<Entry>]>,
+    /// Those kept in the store, oldest first.
+    pub(crate) kept: Arc<[(ListEntryId, Arc<Entry>)]>,
+    /// The state of the store they were read in; nothing before they were read at all.
+    pub(crate) state: Option<ListState>,
+    /// How many machines the connections count together.
+    pub(crate) machines: Option<u64>,
+}
+
 /// The lists a target is on, as policy is told of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Listed {
@@ -157,6 +222,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use quell_model::ActionType;
     use quell_model::entity::Host;
 
     use super::*;
@@ -185,5 +252,54 @@ mod tests {
                 "{pattern}"
             );
         }
+    }
+
+    fn never(host: &str) -> Arc<Entry> {
+        let draft = quell_policy::lists::Draft {
+            subject: quell_policy::lists::Subject::Host,
+            value: host.into(),
+            strength: Strength::Never,
+            actions: BTreeSet::new(),
+            connection: None,
+            reason: "why".into(),
+            author: "ana".into(),
+            source: "person".into(),
+            added: Timestamp::UNIX_EPOCH,
+            expires: None,
+        };
+        Arc::new(Entry::new(draft).unwrap())
+    }
+
+    #[test]
+    fn neither_another_policy_nor_other_entries_take_the_rest_out_of_force() {
+        let lists = |host: &str| Lists::of(vec![never(host)]);
+        let id = ListEntryId::new(uuid::Uuid::from_u128(1));
+        let beside = |kept: &str| Beside {
+            own: [never("own")].into(),
+            kept: [(id, never(kept))].into(),
+            ..Beside::default()
+        };
+        let in_force = |guardrails: &Guardrails| {
+            let listed = |name: &&&str| {
+                let lookup = Lookup {
+                    action: ActionType::ContainHost,
+                    target: &host(name),
+                    labels: &BTreeSet::new(),
+                    connection: &"lab".parse().unwrap(),
+                    now: Timestamp::UNIX_EPOCH,
+                };
+                guardrails.listed(&lookup).names == [list::NEVER]
+            };
+            let names = ["old", "new", "own", "kept", "other"];
+            names.iter().filter(listed).copied().collect::<Vec<_>>()
+        };
+        let guardrails = Guardrails::new(Vec::new(), lists("old"));
+        assert_eq!(in_force(&guardrails), ["old"]);
+        let guardrails = guardrails.beside(beside("kept"));
+        assert_eq!(in_force(&guardrails), ["old", "own", "kept"]);
+        let guardrails = guardrails.written(&lists("new"));
+        assert_eq!(in_force(&guardrails), ["new", "own", "kept"]);
+        let guardrails = guardrails.beside(beside("other"));
+        assert_eq!(in_force(&guardrails), ["new", "own", "other"]);
     }
 }

@@ -85,15 +85,10 @@ impl Engine {
         let Some(write_back) = &connected.abilities.write_back else {
             return Ok(());
         };
-        let Some(first) = notices.first() else {
+        let Some(action) = notices.iter().find_map(|notice| notice.action) else {
             return Ok(());
         };
-        let alerts = self
-            .0
-            .store
-            .alerts_of(first.action)
-            .await
-            .unwrap_or_default();
+        let alerts = self.0.store.alerts_of(action).await.unwrap_or_default();
         let update = AlertUpdate {
             status: status(notices),
             comment: comment(notices),
@@ -122,7 +117,12 @@ fn status(notices: &[Notice]) -> Option<AlertStatus> {
 fn comment(notices: &[Notice]) -> String {
     let mut lines = Vec::new();
     for notice in notices {
-        lines.push(format!("Quell: {} ({})", notice.title, notice.action));
+        let action = notice.action.map(|id| format!(" ({id})"));
+        lines.push(format!(
+            "Quell: {}{}",
+            notice.title,
+            action.unwrap_or_default()
+        ));
         lines.extend(notice.lines.get(1).cloned());
     }
     lines.join("\n")

@@ -125,8 +125,8 @@ pub(crate) fn notice(action: &Action, kind: NoticeKind, at: Timestamp) -> Notice
     };
     Notice {
         kind,
-        incident: action.incident,
-        action: id,
+        incident: Some(action.incident),
+        action: Some(id),
         at,
         title,
         lines,

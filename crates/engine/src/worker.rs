@@ -16,11 +16,19 @@ impl Engine {
         if let Err(error) = self.read_switches().await {
             error!(
                 error = &error as &dyn std::error::Error,
-                "the pause switch cannot be read; nothing runs"
+                "the pause switch and the lists cannot be read; nothing runs"
             );
             return;
         }
-        let feeds: Vec<_> = self.feeds().into_iter().map(tokio::spawn).collect();
+        if let Err(error) = self.take_stock_soon().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "taking stock cannot be queued; lists are not filled until the next start"
+            );
+        }
+        let mut beside = self.feeds();
+        beside.push(self.lists_watch());
+        let beside: Vec<_> = beside.into_iter().map(tokio::spawn).collect();
         tokio::pin!(stop);
         loop {
             let round = async {
@@ -42,8 +50,8 @@ impl Engine {
                 () = round => {}
             }
         }
-        for feed in feeds {
-            feed.abort();
+        for task in beside {
+            task.abort();
         }
         self.quiet().await;
     }
@@ -127,6 +135,8 @@ impl Engine {
             JobKind::SettleRevert => Box::pin(self.settle_revert(&job)),
             JobKind::Send => Box::pin(self.send(&job)),
             JobKind::Fetch => Box::pin(self.fetch(&job)),
+            JobKind::SweepLists => Box::pin(self.sweep_lists(&job)),
+            JobKind::TakeStock => Box::pin(self.take_stock(&job)),
         };
         let result = step.instrument(span).await;
         let Err(error) = result else { return };

@@ -134,6 +134,10 @@ uuid_id!(
     ActionId, "act", "an action id"
 );
 uuid_id!(
+    /// One entry of a protection list that is kept at run time.
+    ListEntryId, "lst", "a list entry id"
+);
+uuid_id!(
     /// One running server process; a new one at each start.
     NodeId, "nod", "a node id"
 );

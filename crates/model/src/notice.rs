@@ -28,10 +28,10 @@ pub enum NoticeKind {
 pub struct Notice {
     /// What moment it tells of.
     pub kind: NoticeKind,
-    /// The incident; notices of one incident are threaded together.
-    pub incident: IncidentId,
+    /// The incident; notices of one incident are threaded together. Without one it is about Quell itself.
+    pub incident: Option<IncidentId>,
     /// The action it is about.
-    pub action: ActionId,
+    pub action: Option<ActionId>,
     /// When it happened.
     pub at: Timestamp,
     /// One line: the message's subject.

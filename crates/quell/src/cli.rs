@@ -72,6 +72,7 @@ Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):
   opt-out            Put an action type back into shadow mode, at once
   pause              Stop all automation at once, or one connection; queued work included
   resume             Let it go on
+  lists              What must not be touched: list, add, remove, import, export, check, history
   connections check  Find out what each connection's credentials really allow
 
 Options:
@@ -106,6 +107,7 @@ enum Command {
     OptOut(client::opt_in::Out),
     Pause(client::orders::Pause),
     Resume(client::orders::Resume),
+    Lists(client::lists::Arguments),
     /// The accounts that Quell acts through.
     Connections {
         #[command(subcommand)]
@@ -172,6 +174,7 @@ impl Cli {
             Command::OptOut(arguments) => client::opt_in::opt_out(&arguments, format),
             Command::Pause(arguments) => client::orders::pause(&arguments, format),
             Command::Resume(arguments) => client::orders::resume(&arguments, format),
+            Command::Lists(arguments) => client::lists::run(&arguments, format),
             Command::Connections { command } => client::connections::run(&command, format),
             Command::Generate(arguments) => reference::run(&arguments),
         }

@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod failure;
 mod folder;
+mod machine;
 pub mod output;
 pub mod plan;
 pub mod policy;

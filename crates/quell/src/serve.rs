@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Document, LogFormat, Parts};
 use crate::failure::{Failure, Result};
+use crate::machine;
 
 /// Runs the server until it is told to stop (SIGINT, SIGTERM).
 ///
@@ -120,12 +121,16 @@ async fn follow(mut orders: Orders, config: PathBuf, engine: Engine) {
         orders.next().await;
         let config = config.clone();
         // Aside: decisions go on by the old policy meanwhile.
-        let read = move || Document::open(&config).and_then(|document| document.rules());
+        let engine = engine.clone();
+        let read = move || {
+            let rules = Document::open(&config).and_then(|document| document.rules())?;
+            engine.replace_rules(rules);
+            Ok::<_, Failure>(engine.rules())
+        };
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(rules)) => {
                 let count = rules.policy.rules().len();
                 let entries = rules.guardrails.entries();
-                engine.replace_rules(rules);
                 info!(
                     rules = count,
                     entries, "the policy was read again and is in force"
@@ -182,6 +187,8 @@ impl Running {
         listen: Option<SocketAddr>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
+        // Takes as long as reading the policy does, and goes on beside it.
+        let machine = tokio::task::spawn_blocking(machine::here);
         let Parts {
             rules,
             connections,
@@ -196,14 +203,11 @@ impl Running {
             .local_addr()
             .map_err(|error| Failure::failed("the address is not known").because(&error))?;
         let store = open(&document.store())?;
-        let engine = Engine::new(
-            store,
-            clock,
-            Arc::new(RandomIds),
-            document.engine(),
-            rules,
-            connections,
-        );
+        let mut own = document.engine();
+        own.machine = machine
+            .await
+            .map_err(|error| Failure::failed("the start was interrupted").because(&error))?;
+        let engine = Engine::new(store, clock, Arc::new(RandomIds), own, rules, connections);
         engine.load_opt_ins().await.map_err(|error| {
             Failure::failed("the record of opt-ins cannot be read").because(&error)
         })?;

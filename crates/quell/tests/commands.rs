@@ -5,6 +5,7 @@ mod program;
 
 use program::{Folder, Running, quell, quell_with};
 use serde_json::Value;
+use sha2::Digest as _;
 
 #[test]
 fn help_is_no_failure_and_a_wrong_option_is() {
@@ -202,6 +203,74 @@ fn a_changed_policy_is_put_in_force_by_a_signal_and_a_broken_one_is_not() {
     let line = server.line("policy.toml:1");
     assert!(line.contains("there is no such action"), "{line}");
     server.line("the old one stays in force");
+    assert_eq!(server.stop("-TERM").0, 0);
+}
+
+#[test]
+fn lists_are_kept_from_the_command_line() {
+    let folder = Folder::new("lists");
+    let config = configuration(&folder, "http://127.0.0.1:9");
+    let mut server = Running::logging(
+        &ENVIRONMENT,
+        &["serve", "--config", &config, "--listen", "127.0.0.1:0"],
+    );
+    let ready: Value = serde_json::from_str(&server.line("\"ready\"")).unwrap();
+    let url = format!("http://{}", ready["address"].as_str().unwrap());
+    let asking = [
+        ("QUELL_URL", url.as_str()),
+        ("QUELL_TOKEN", "ana-0123456789abcdef"),
+    ];
+    let lists = |arguments: &[&str]| {
+        let ran = quell_with(&asking, &[&["lists"], arguments].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out
+    };
+    // What Quell needs itself is there from the start, its own program first of all.
+    let own = lists(&["--source", "quell", "--format", "json"]);
+    let program = std::fs::read(env!("CARGO_BIN_EXE_quell")).unwrap();
+    let sha256: String = sha2::Sha256::digest(program)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    for value in [&sha256, "CSFalconService.exe", "127.0.0.1", "cloudsink.net"] {
+        assert!(own.contains(&format!("\"value\": \"{value}\"")), "{own}");
+    }
+
+    let add = ["add", "host", "mri-*", "--strength", "ask"];
+    let why = ["--action", "contain_host", "--reason", "Call the ward."];
+    let added = lists(&[&add[..], &why].concat());
+    assert!(added.starts_with("On the lists: 1 entry. lst_"), "{added}");
+    let file = folder.file(
+        "more.csv",
+        "subject,value,strength,reason\nhost,mri-*,ask,Everywhere.\nip,192.0.2.0/24,never,Ours.\n",
+    );
+    assert_eq!(lists(&["import", &file]), "On the lists: 2 entries.\n");
+    assert_eq!(
+        lists(&["import", &file]),
+        "On the lists: 0 entries. There already: 2.\n"
+    );
+    let check = lists(&["check", "MRI-7"]);
+    assert!(
+        check.contains("Call the ward.") && check.contains("Everywhere."),
+        "{check}"
+    );
+    assert_eq!(lists(&["check", "fin-042"]), "It is on no list.\n");
+    let copy = folder.file("copy.csv", "");
+    lists(&["export", "--file", &copy]);
+    let copy = std::fs::read_to_string(copy).unwrap();
+    assert_eq!(copy.lines().count(), 4, "{copy}");
+
+    let id = added.split_whitespace().last().unwrap();
+    let removed = lists(&["remove", id, "--reason", "the ward moved"]);
+    assert_eq!(removed, "Taken off: host mri-*, which was ask.\n");
+    let history = lists(&["history"]);
+    let newest = history.lines().nth(1).unwrap();
+    assert!(
+        newest.contains("removed") && newest.contains("ana") && newest.contains("the ward moved"),
+        "{history}"
+    );
+    let again = quell_with(&asking, &["lists", "remove", id, "--reason", "again"]);
+    assert_eq!(again.code, 1, "{again:?}");
     assert_eq!(server.stop("-TERM").0, 0);
 }
 

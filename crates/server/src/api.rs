@@ -4,6 +4,8 @@
 //! must accept members it does not know; the server refuses them, because a misspelt member of an
 //! order would otherwise be an order without it.
 
+mod lists;
+
 use jiff::Timestamp;
 use quell_connector::Check;
 use quell_engine::Event;
@@ -14,6 +16,11 @@ use quell_model::{
 use quell_store::{AlertRecord, ApprovalRecord, Freshness, IncidentRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use lists::{
+    ListAddReply, ListAddRequest, ListChangeKind, ListChangeView, ListEntryView, ListRemoveRequest,
+    NewListEntry,
+};
 
 /// Why a request was refused. Every reply with a status of 400 or more has this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -27,6 +27,19 @@ pub(crate) struct Person {
     pub(crate) role: Role,
 }
 
+impl Person {
+    /// # Errors
+    /// When the person's role is lower than `needed`.
+    pub(crate) fn must_be(&self, needed: Role) -> Result<(), Refusal> {
+        if self.role >= needed {
+            return Ok(());
+        }
+        let role = self.role;
+        let message = format!("this needs the role {needed}; this token's role is {role}");
+        Err(Refusal::new(Code::Forbidden, message))
+    }
+}
+
 /// Whose credentials a request carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -76,14 +89,7 @@ impl App {
     /// When nobody known asks, or somebody who may not.
     pub(crate) fn person(&self, headers: &HeaderMap, needed: Role) -> Result<Person, Refusal> {
         match self.caller(headers) {
-            Caller::Person(person) if person.role >= needed => Ok(person),
-            Caller::Person(person) => Err(Refusal::new(
-                Code::Forbidden,
-                format!(
-                    "this needs the role {needed}; this token's role is {}",
-                    person.role
-                ),
-            )),
+            Caller::Person(person) => person.must_be(needed).map(|()| person),
             Caller::Connections(_) => Err(Refusal::new(
                 Code::Forbidden,
                 "this token belongs to a connection, which may only push alerts",

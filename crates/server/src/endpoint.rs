@@ -16,6 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Role;
 use crate::app::App;
 use crate::auth::{Access, Person};
 use crate::body::announced;
@@ -35,6 +36,8 @@ pub enum Verb {
     Get,
     /// Changes something.
     Post,
+    /// Takes something away.
+    Delete,
 }
 
 impl Verb {
@@ -44,6 +47,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 
@@ -51,6 +55,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -252,6 +257,15 @@ impl Context {
             .as_ref()
             .map(|person| person.name.clone())
             .ok_or_else(Refusal::unauthorized)
+    }
+
+    /// For the part of an order that not everybody may give who may use the route.
+    ///
+    /// # Errors
+    /// When the role of whoever asks is a lower one.
+    pub(crate) fn needs(&self, role: Role) -> Result<(), Refusal> {
+        let person = self.person.as_ref().ok_or_else(Refusal::unauthorized)?;
+        person.must_be(role)
     }
 
     /// A path parameter.

@@ -127,7 +127,7 @@ fn report(
     let (route_path, status) = (route.path, status.as_u16());
     let Some(Refused { code, cause }) = refused else {
         // People's orders are rare and worth a line; what is read, and alerts, are neither.
-        if route.verb == Verb::Post && route.access != Access::Intake {
+        if route.verb != Verb::Get && route.access != Access::Intake {
             info!(request.id = %id, %method, route = route_path, status, duration_ms, "order carried out");
         } else {
             debug!(request.id = %id, %method, route = route_path, status, duration_ms, "answered");

@@ -155,7 +155,7 @@ fn refusals(route: &Route) -> BTreeMap<String, String> {
     if route.access != Access::Public {
         codes.extend([Code::Unauthorized, Code::Forbidden, Code::StoreUnavailable]);
     }
-    if route.verb == Verb::Post {
+    if route.verb != Verb::Get {
         codes.extend([
             Code::BodyNotText,
             Code::BodyInterrupted,

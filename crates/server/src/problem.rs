@@ -73,7 +73,7 @@ codes! {
     Replayed = "replayed", CONFLICT;
     /// The action is not what the person was shown any more.
     Changed = "changed", CONFLICT;
-    /// The action cannot take this order in its present state.
+    /// The order cannot be carried out as things are.
     Refused = "refused", CONFLICT;
     /// Too much is under way. Come back later.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE;

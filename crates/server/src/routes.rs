@@ -12,6 +12,10 @@ mod events;
 mod health;
 mod incident;
 pub(crate) mod intake;
+mod list_add;
+mod list_history;
+mod list_remove;
+mod lists;
 mod opt_in;
 mod opt_out;
 mod pause;
@@ -33,7 +37,7 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 20] = [
+static ROUTES: [Route; 24] = [
     intake::ROUTE,
     actions::ROUTE,
     action::ROUTE,
@@ -49,6 +53,10 @@ static ROUTES: [Route; 20] = [
     connections::ROUTE,
     check::ROUTE,
     backtest::ROUTE,
+    lists::ROUTE,
+    list_add::ROUTE,
+    list_remove::ROUTE,
+    list_history::ROUTE,
     events::ROUTE,
     scrape::ROUTE,
     health::ROUTE,

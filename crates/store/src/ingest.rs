@@ -454,7 +454,7 @@ fn hold(db: &Connection, back: &Held, now: Timestamp) -> Result<Placed> {
 fn post(db: &Connection, action: &Action, messages: &[Envelope]) -> Result<()> {
     for message in messages {
         let mut message = message.clone();
-        message.notice.incident = action.incident;
+        message.notice.incident = Some(action.incident);
         if message.thread.is_empty() {
             message.thread = action.incident.to_string();
         }

@@ -46,6 +46,10 @@ kinds! {
     Send = "send",
     /// Fetch an alert of which only the id was pushed.
     Fetch = "fetch",
+    /// Take list entries off whose time is up.
+    SweepLists = "sweep_lists",
+    /// Ask a connection which machines there are.
+    TakeStock = "take_stock",
 }
 
 impl JobKind {

@@ -1,9 +1,9 @@
 //! The only SQL in Quell.
 //!
-//! Owns alerts, incidents, actions and their journal, the job queue, the outbox and a few small
-//! facts, on embedded SQLite with group commit. Each public operation is one whole transaction, so
-//! that nothing above this crate can leave half of one behind. It deliberately takes no decision:
-//! states, causes and due times are given to it.
+//! Owns alerts, incidents, actions and their journal, the job queue, the outbox, protection list
+//! entries and a few small facts, on embedded SQLite with group commit. Each public operation is one
+//! whole transaction, so that nothing above this crate can leave half of one behind. It deliberately
+//! takes no decision: states, causes and due times are given to it.
 
 mod actions;
 mod budgets;
@@ -11,6 +11,7 @@ mod error;
 mod facts;
 mod ingest;
 mod jobs;
+mod lists;
 mod opt_ins;
 mod outbox;
 mod pulse;
@@ -22,6 +23,7 @@ pub use budgets::{Brake, Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};
+pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState, Stock};
 pub use opt_ins::OptInChange;
 pub use outbox::{Dispatch, Envelope};
 pub use pulse::{FirstSeen, Of, RECENT, Storm, StormLimit};

@@ -151,3 +151,30 @@ CREATE TABLE facts (
   expires INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX facts_by_expiry ON facts (expires) WHERE expires IS NOT NULL;
+
+-- Entries of protection lists that are kept at run time. What an entry says is not the store's business.
+CREATE TABLE list_entries (
+  id           TEXT PRIMARY KEY,
+  organization TEXT NOT NULL,
+  -- `person`, or the connection whose job fills it.
+  source       TEXT NOT NULL,
+  expires      INTEGER,
+  document     TEXT NOT NULL
+);
+CREATE INDEX list_entries_by_source ON list_entries (organization, source, id);
+
+-- Who put which entry on a list, and who took it off: only ever appended to. The last row says which
+-- state the entries are in, so whoever has seen it has seen them all.
+CREATE TABLE list_history (
+  seq          INTEGER PRIMARY KEY,
+  organization TEXT NOT NULL,
+  entry        TEXT NOT NULL,
+  -- added, removed or expired
+  change       TEXT NOT NULL,
+  person       TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  document     TEXT NOT NULL
+);
+CREATE INDEX list_history_by_time ON list_history (organization, seq);
+CREATE INDEX list_history_by_entry ON list_history (entry, seq);

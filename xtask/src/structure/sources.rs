@@ -36,6 +36,10 @@ fn too_long(file: &SourceFile, longer: &[(&str, usize, &str)]) -> Option<String>
     {
         return None;
     }
+    // Pages that `cargo xtask gen` writes are as long as what they describe.
+    if file.path.starts_with("docs/reference") {
+        return None;
+    }
     let lines = file.text.lines().count();
     let path = file.path.display();
     let row = longer

@@ -24,7 +24,9 @@ use std::time::Duration;
 use quell_connector::ability::Abilities;
 use quell_connector::http::{Plane, Url};
 use quell_connector::vendor::{Normalise, Reference};
-use quell_connector::{Call, Check, ConfigError, Facts, Plumbing, Row, Vendor, control, perform};
+use quell_connector::{
+    Call, Check, ConfigError, Facts, Lifelines, Plumbing, Row, Vendor, control, perform,
+};
 use quell_model::property::{HashVerdict, HostContainment, KillProcess};
 
 pub use alerts::{composite_id_in, normalise};
@@ -42,7 +44,21 @@ pub struct CrowdStrike {
     guests: Guests,
     poll: Poll,
     write_back: bool,
+    /// Hosts of the API.
+    home: Vec<String>,
 }
+
+/// Where sensors report to, in every cloud.
+const SENSOR_CLOUD: &str = "cloudsink.net";
+
+/// The sensor's own programs: its service and helper on Windows, its daemons on Linux and macOS.
+const SENSOR: [&str; 5] = [
+    "CSFalconService.exe",
+    "CSFalconContainer.exe",
+    "falcon-sensor",
+    "falcon-sensor-bpf",
+    "falcond",
+];
 
 impl Vendor for CrowdStrike {
     const ID: &'static str = "crowdstrike";
@@ -104,6 +120,7 @@ impl Vendor for CrowdStrike {
             guests: Guests::default(),
             poll: config.poll.checked()?,
             write_back: config.write_back,
+            home: home.allowed(),
             plane,
         })
     }
@@ -114,6 +131,15 @@ impl Vendor for CrowdStrike {
             fetch: Some(self.clone()),
             write_back: self.write_back.then(|| self.clone() as _),
             ..Abilities::default()
+        }
+    }
+
+    fn lifelines(&self) -> Lifelines {
+        let hosts = self.home.iter().map(String::as_str);
+        Lifelines {
+            hosts: hosts.chain([SENSOR_CLOUD]).map(str::to_owned).collect(),
+            programs: SENSOR.map(str::to_owned).into(),
+            senders: Vec::new(),
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use quell_connector::ability::Abilities;
 use quell_connector::http::Plane;
-use quell_connector::{Call, Check, ConfigError, Plumbing, Row, Vendor};
+use quell_connector::{Call, Check, ConfigError, Lifelines, Plumbing, Row, Vendor};
 
 pub use config::Config;
 
@@ -24,6 +24,7 @@ pub struct Slack {
     channel: Channel,
     /// Path of the API below the host.
     root: String,
+    host: Option<String>,
 }
 
 impl Vendor for Slack {
@@ -37,7 +38,8 @@ impl Vendor for Slack {
         let channel = config.channel()?;
         let base = config.base()?;
         let root = base.path().to_owned();
-        let hosts = base.host_str().map(str::to_owned).into_iter().collect();
+        let host = base.host_str().map(str::to_owned);
+        let hosts = host.iter().cloned().collect();
         let token = config.bearer(&plumbing, base)?;
         let source = Box::new(token);
         let plane = Plane::new(&plumbing, &config.http, api::DIALECT, hosts, source)?;
@@ -45,6 +47,7 @@ impl Vendor for Slack {
             plane,
             channel,
             root,
+            host,
         })
     }
 
@@ -52,6 +55,13 @@ impl Vendor for Slack {
         Abilities {
             notify: Some(self.clone()),
             ..Abilities::default()
+        }
+    }
+
+    fn lifelines(&self) -> Lifelines {
+        Lifelines {
+            hosts: self.host.iter().cloned().collect(),
+            ..Lifelines::default()
         }
     }
 

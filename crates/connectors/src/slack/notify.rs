@@ -70,16 +70,27 @@ fn compose(notices: &[Notice]) -> Option<(String, Vec<Block>)> {
         [only] => {
             blocks.extend(body(&lines(only, SECTION), SECTION));
             blocks.extend(answer(only));
-            blocks.push(footer(only, &format!("incident {}", only.incident)));
+            blocks.push(footer(only, &incident(only)));
         }
         several => {
             digest(several, &mut blocks);
             blocks.push(Block::Context {
-                elements: vec![plain(format!("incident {}", first.incident))],
+                elements: vec![plain(incident(first))],
             });
         }
     }
     Some((fallback, blocks))
+}
+
+/// What a notice is about that is about no incident.
+const OURSELVES: &str = "about Quell itself";
+
+/// What a notice belongs to.
+fn incident(notice: &Notice) -> String {
+    match notice.incident {
+        Some(incident) => format!("incident {incident}"),
+        None => OURSELVES.to_owned(),
+    }
 }
 
 /// Several notices in their order. When there is no room for all of them, the most urgent are
@@ -129,7 +140,8 @@ fn entry(notice: &Notice) -> Vec<Block> {
     let mut blocks = vec![Block::Divider];
     blocks.extend(body(&text, SHARED_BODY));
     blocks.extend(answer(notice));
-    blocks.push(footer(notice, &notice.action.to_string()));
+    let about = notice.action.map(|action| action.to_string());
+    blocks.push(footer(notice, about.as_deref().unwrap_or(OURSELVES)));
     blocks
 }
 

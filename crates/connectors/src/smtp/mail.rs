@@ -42,14 +42,15 @@ pub(super) fn compose(
     let first = wording::most_urgent(notices).ok_or_else(refuse)?;
     let domain = smtp.from.email.domain();
     // A root that was never sent: mail programs put what refers to it into one conversation.
-    let incident = format!("<{}@{domain}>", first.incident);
     let mut builder = Message::builder()
         .from(smtp.from.clone())
         .subject(format!("[Quell] {}", wording::summary(notices, SUBJECT)))
         .date(SystemTime::from(now))
-        .message_id(Some(format!("<{}@{domain}>", message_id(key))))
-        .in_reply_to(incident.clone())
-        .references(incident);
+        .message_id(Some(format!("<{}@{domain}>", message_id(key))));
+    if let Some(incident) = first.incident {
+        let incident = format!("<{incident}@{domain}>");
+        builder = builder.in_reply_to(incident.clone()).references(incident);
+    }
     for recipient in &smtp.to {
         builder = builder.to(recipient.clone());
     }
@@ -130,7 +131,10 @@ fn told(notice: &Notice) -> Told {
         lines,
         command: wording::command(notice),
         console: wording::console(notice),
-        about: format!("{} · action {}", wording::time(notice), notice.action),
+        about: match notice.action {
+            Some(action) => format!("{} · action {action}", wording::time(notice)),
+            None => wording::time(notice),
+        },
     }
 }
 
@@ -140,11 +144,12 @@ fn overflow(notices: &[Notice]) -> Option<String> {
 }
 
 fn signature(smtp: &Smtp, notices: &[Notice]) -> String {
-    let incident = notices.first().map(|notice| notice.incident.to_string());
+    let incident = notices.first().and_then(|notice| notice.incident);
+    let about = incident.map(|incident| format!(" about incident {incident}"));
     format!(
-        "Sent by Quell (connection {}) about incident {}. Replies are not read.",
+        "Sent by Quell (connection {}){}. Replies are not read.",
         smtp.connection,
-        incident.unwrap_or_default()
+        about.unwrap_or_default()
     )
 }
 

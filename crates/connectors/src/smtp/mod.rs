@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use quell_connector::ability::Abilities;
-use quell_connector::{Call, Check, ConfigError, Plumbing, Row, Vendor};
+use quell_connector::{Call, Check, ConfigError, Lifelines, Plumbing, Row, Vendor};
 use quell_model::ConnectionId;
 
 pub use config::{Config, Tls};
@@ -27,6 +27,7 @@ use session::Server;
 /// One SMTP server and the people it carries mail to.
 pub struct Smtp {
     server: Server,
+    host: String,
     from: Mailbox,
     to: Vec<Mailbox>,
     limit: Duration,
@@ -44,6 +45,7 @@ impl Vendor for Smtp {
     fn build(config: Config, plumbing: Plumbing) -> Result<Self, ConfigError> {
         let from = config.sender()?;
         Ok(Self {
+            host: config.host()?.to_owned(),
             server: Server::new(
                 config.host()?,
                 config.port(),
@@ -63,6 +65,14 @@ impl Vendor for Smtp {
         Abilities {
             notify: Some(self.clone()),
             ..Abilities::default()
+        }
+    }
+
+    fn lifelines(&self) -> Lifelines {
+        Lifelines {
+            hosts: vec![self.host.clone()],
+            programs: Vec::new(),
+            senders: vec![self.from.email.domain().to_owned()],
         }
     }
 

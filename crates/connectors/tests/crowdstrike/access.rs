@@ -36,6 +36,16 @@ async fn a_tenant_in_another_cloud_is_found_once_and_remembered() {
 }
 
 #[tokio::test]
+async fn the_sensor_and_its_clouds_are_what_nothing_may_be_done_to() {
+    let lab = lab(Fleet::default()).await;
+    let lifelines = lab.connect().lifelines;
+    assert_eq!(lifelines.hosts, ["127.0.0.1", "cloudsink.net"]);
+    for program in ["CSFalconService.exe", "falcon-sensor"] {
+        assert!(lifelines.programs.iter().any(|known| known == program));
+    }
+}
+
+#[tokio::test]
 async fn the_secret_is_never_sent_to_a_host_an_answer_made_up() {
     let elsewhere = lab(Fleet::default()).await;
     let here = lab(Fleet::default()).await;

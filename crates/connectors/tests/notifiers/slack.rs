@@ -80,6 +80,37 @@ Without an answer by 14:43 UTC it is not done, and the on-call lead is told.
 }
 
 #[tokio::test]
+async fn a_notice_about_no_incident_says_that_it_is_about_quell() {
+    let room = Room::new().await;
+    let ours = |title: &str| Notice {
+        incident: None,
+        action: None,
+        ..notice(NoticeKind::Failed, title, &["The list stays as it was."])
+    };
+    room.tell(&[ours("The inventory of falcon is not believed")])
+        .await
+        .unwrap();
+    room.tell(&[ours("One"), ours("Another")]).await.unwrap();
+    let [one, several] = room.twin.messages().try_into().unwrap();
+    for message in [one, several] {
+        let shown = message.shown();
+        assert!(shown.contains("about Quell itself)"), "{shown}");
+        assert!(!shown.contains("incident"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn slack_itself_is_what_slack_notices_go_through() {
+    let clock = Arc::new(SimClock::default());
+    let lifelines = |base_url| {
+        let slack = Slack::build(config("#soc", base_url), plumbing(&clock, TOKEN)).unwrap();
+        slack.lifelines().hosts
+    };
+    assert_eq!(lifelines(None), ["slack.com"]);
+    assert_eq!(lifelines(Some("https://slack-gov.com")), ["slack-gov.com"]);
+}
+
+#[tokio::test]
 async fn a_digest_leads_with_what_is_most_urgent_and_keeps_the_order() {
     let room = Room::new().await;
     let done = notice(
@@ -162,7 +193,7 @@ async fn any_number_of_notices_of_any_size_fits_slacks_limits() -> Outcome {
     for count in [1, 2, 7, 8, 9, 30, 60, 500] {
         for text in &long {
             let each = |number: u32| Notice {
-                action: action(number),
+                action: Some(action(number)),
                 answer: Some(text.clone()),
                 console_url: Some(format!("https://console.example.com/{text}")),
                 lines: vec![text.clone(); 40],
@@ -191,7 +222,7 @@ async fn no_approval_is_lost_among_other_notices() {
         .collect();
     for number in 0..6 {
         notices.push(Notice {
-            action: action(number),
+            action: Some(action(number)),
             answer: Some(format!("quell approve {}", action(number))),
             ..approval()
         });

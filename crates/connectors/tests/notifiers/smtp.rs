@@ -14,6 +14,46 @@ use crate::mail_server::{PASSWORD, Post, Server};
 use crate::python::Outcome;
 use crate::support::{approval, hostile, notice, plumbing};
 
+#[test]
+fn the_server_and_the_senders_domain_are_what_mail_goes_through() {
+    let post = Post::new(
+        json!({ "host": "mail.example.com", "from": "Quell <quell@soc.example.com>", "to": ["b@example.com"] }),
+        PASSWORD,
+    );
+    let lifelines = &post.smtp.lifelines;
+    assert_eq!(lifelines.hosts, ["mail.example.com"]);
+    assert_eq!(lifelines.senders, ["soc.example.com"]);
+}
+
+#[tokio::test]
+async fn a_notice_about_no_incident_belongs_to_no_conversation() -> Outcome {
+    let mut server = Server::start("starttls", true).await?;
+    let ours = Notice {
+        incident: None,
+        action: None,
+        ..notice(
+            NoticeKind::Failed,
+            "The inventory of falcon is not believed",
+            &[],
+        )
+    };
+    server.connect(json!({})).tell("stock/1", &[ours]).await?;
+    let [mail] = server.messages().await?.try_into().map_err(|_| "not one")?;
+    let threading = ["In-Reply-To", "References"];
+    assert!(
+        mail.headers
+            .iter()
+            .all(|(name, _)| !threading.contains(&name.as_str()))
+    );
+    let text = mail.part("text/plain");
+    assert!(
+        text.contains("Sent by Quell (connection soc-mail). Replies are not read."),
+        "{text}"
+    );
+    assert!(!text.contains("action"), "{text}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_approval_request_says_what_why_and_how_to_answer() -> Outcome {
     let mut server = Server::start("starttls", true).await?;

@@ -32,8 +32,8 @@ pub(crate) fn call(clock: &Arc<SimClock>) -> Call {
 pub(crate) fn notice(kind: NoticeKind, title: &str, lines: &[&str]) -> Notice {
     Notice {
         kind,
-        incident: incident(),
-        action: action(1),
+        incident: Some(incident()),
+        action: Some(action(1)),
         at: SimClock::default().now(),
         title: title.to_owned(),
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),

@@ -50,6 +50,16 @@ async fn fleet(workstations: usize, servers: usize) -> World {
 }
 
 #[tokio::test]
+async fn a_changed_policy_is_tried_with_the_entries_kept_at_run_time() {
+    let world = fleet(2, 0).await;
+    world.keep(&["host,h0,never,It runs the clinic."]).await;
+    let report = replay(&world, Some(nothing_new(""))).await;
+    let contain = report.outcomes[&ActionType::ContainHost];
+    assert_eq!((contain.never, contain.auto), (1, 1), "{report:#?}");
+    assert!(report.changes.is_empty(), "{:#?}", report.changes);
+}
+
+#[tokio::test]
 async fn a_loosened_cell_shows_how_many_would_run_and_on_what() {
     let world = fleet(12, 3).await;
     let policy = nothing_new(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quell_model::{ActionState, AssetClass};
+use quell_model::{ActionState, ActionType, AssetClass};
 use quell_policy::Settings;
 use serde_json::json;
 
@@ -90,6 +90,67 @@ async fn own_infrastructure_that_is_listed_is_never_touched() {
     assert_eq!(action.state, ActionState::Denied);
     assert_eq!(action.decision.reasons[0].rule, "never-list");
     assert!(!world.lab.contained("gateway-1"));
+}
+
+/// The same, where nobody had listed anything: Quell knows what it stands on.
+#[tokio::test]
+async fn own_infrastructure_that_nobody_listed_is_never_touched_either() {
+    let world = shipped().await;
+    for (number, host) in ["quell-01", "quell-01.corp.example", "quell-01.other"]
+        .into_iter()
+        .enumerate()
+    {
+        world.lab.host(host, AssetClass::Workstation);
+        let document =
+            json!({ "id": format!("a{number}"), "host": host, "class": "workstation", "pid": 7 });
+        world.accept(document).await;
+    }
+    world.work_for(Duration::from_secs(60)).await;
+    for action in world.actions().await {
+        assert_eq!(action.state, ActionState::Denied, "{action:#?}");
+    }
+    assert_eq!(contained(&world).await, 0);
+    assert_eq!(world.lab.lock().kills.len(), 0);
+}
+
+/// April 2013: the faulty rules of a security tool flagged the tool itself, and machines lost their
+/// protection. Here they flag Quell and the sensor it works through.
+#[tokio::test]
+async fn antivirus_2013_a_tool_that_flags_itself_is_neither_killed_nor_banned() {
+    let world = shipped().await;
+    world.lab.host("h1", AssetClass::Workstation);
+    for (number, (name, sha256)) in [
+        ("LabSensor.exe", "cd".repeat(32)),
+        ("quell", "cd".repeat(32)),
+        ("renamed.exe", "AB".repeat(32)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let document = json!({
+            "id": format!("a{number}"), "host": "h1", "class": "workstation",
+            "pid": 7 + number, "file": name, "sha256": sha256,
+        });
+        world.accept(document).await;
+    }
+    world.work_for(Duration::from_secs(60)).await;
+    assert!(world.lab.lock().banned.is_empty());
+    // A program that only has Quell's hash in a file beside it may be ended; what is Quell may not.
+    let killed: Vec<u32> = world.lab.lock().kills.keys().map(|(_, pid)| *pid).collect();
+    assert_eq!(killed, [9]);
+    let actions = world.actions().await;
+    let reason = |of: ActionType| {
+        let action = actions.iter().find(|action| action.action == of);
+        action.unwrap().decision.reasons[0].text.clone()
+    };
+    assert_eq!(
+        reason(ActionType::KillProcess),
+        "The process is on a never list: “It is the sensor of Laboratory” (process_name labsensor.exe, quell)."
+    );
+    assert_eq!(
+        reason(ActionType::BlockHash),
+        "The file is on a never list: “It is the sensor of Laboratory” (file_name labsensor.exe, quell)."
+    );
 }
 
 /// January 2023: a rule deleted shortcuts also where people had set it to watch only.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use quell_connector::ability::Abilities;
 use quell_connector::{
-    AlertUpdate, BoxFuture, Call, Check, ConfigError, Control, DocumentError, Error, Facts, Kind,
-    Notify, Observed, Perform, Plumbing, Progress, Reading, Receipt, Result, Row, Vendor,
-    WriteBack, control, document, perform,
+    AlertUpdate, BoxFuture, Call, Check, ConfigError, Control, DocumentError, Error, Facts,
+    Inventory, Kind, Lifelines, Notify, Observed, Perform, Plumbing, Progress, Reading, Receipt,
+    Result, Row, TakeStock, Vendor, WriteBack, control, document, perform,
 };
 use quell_model::alert::{Note, Prevention};
 use quell_model::entity::{File, Host, Process};
@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) faults: BTreeMap<&'static str, VecDeque<Fault>>,
     /// Writes are accepted and stay on the way.
     pub(crate) slow: bool,
+    /// Its machines, when it is asked for all of them.
+    pub(crate) inventory: Inventory,
     /// What people were told.
     pub(crate) told: Vec<Notice>,
     /// What the alerts' console was told.
@@ -269,6 +271,12 @@ impl WriteBack for Lab {
     }
 }
 
+impl TakeStock for Lab {
+    fn take_stock<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Result<Inventory>> {
+        Box::pin(self.call("take_stock", |state| Ok(state.inventory.clone())))
+    }
+}
+
 /// The same vendor as a channel to people.
 #[derive(Clone)]
 pub(crate) struct Channel(pub(crate) Lab);
@@ -298,7 +306,16 @@ impl Vendor for Lab {
     fn abilities(self: &Arc<Self>) -> Abilities {
         Abilities {
             write_back: Some(self.clone()),
+            take_stock: Some(self.clone()),
             ..Abilities::default()
+        }
+    }
+
+    fn lifelines(&self) -> Lifelines {
+        Lifelines {
+            hosts: vec!["api.lab.example".into(), "192.0.2.7".into()],
+            programs: vec!["labsensor.exe".into()],
+            senders: vec!["lab.example".into()],
         }
     }
 
@@ -337,6 +354,9 @@ struct Document {
     class: AssetClass,
     #[serde(default)]
     pid: Option<u32>,
+    /// The name of the process and of its file.
+    #[serde(default = "loader")]
+    file: String,
     #[serde(default)]
     sha256: Option<String>,
     #[serde(default = "high")]
@@ -346,6 +366,10 @@ struct Document {
     detection: Option<String>,
     #[serde(default)]
     doubt: bool,
+}
+
+fn loader() -> String {
+    "loader.exe".to_owned()
 }
 
 const fn high() -> Severity {
@@ -367,13 +391,13 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
         let process = Process {
             host_id: Some(document.host.clone()),
             pid: Some(pid),
-            name: Some("loader.exe".into()),
+            name: Some(document.file.clone()),
             ..Process::default()
         };
         entities.push(process.into());
     }
     if let Some(sha256) = document.sha256 {
-        let name = Some("loader.exe".into());
+        let name = Some(document.file);
         entities.push(
             File {
                 sha256: Some(sha256),

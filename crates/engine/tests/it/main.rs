@@ -20,4 +20,5 @@ mod one_shots;
 mod properties;
 mod reverts;
 mod staleness;
+mod stock;
 mod world;

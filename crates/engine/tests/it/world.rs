@@ -8,9 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_connector::Connected;
 use quell_connector::clock::SimClock;
-use quell_engine::{Connection, Engine, Guardrails, OptIn, OptIns, Rules, Settings, agreement};
-use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
-use quell_policy::lists::{Lists, csv};
+use quell_engine::{
+    Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules, Settings, agreement,
+};
+use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource, ListEntryId};
+use quell_policy::lists::{Entry, Lists, csv};
 use quell_policy::{Budgets, Playbooks, Policy, Source, Storm};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
@@ -138,6 +140,12 @@ impl World {
         rules
     }
 
+    /// Puts entries of these rows on lists, as ben.
+    pub(crate) async fn keep(&self, rows: &[&str]) -> Vec<ListEntryId> {
+        let addition = self.engine.add_list_entries("ben", entries(rows)).await;
+        addition.unwrap().added
+    }
+
     pub(crate) async fn accept(&self, document: serde_json::Value) -> quell_engine::Taken {
         let accepted = self
             .engine
@@ -240,7 +248,9 @@ fn rules(contain_confidence: Option<u8>, budgets: Budgets, listed: &[&str]) -> R
     };
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::with(&settings.matrix, &[Policy::builtin_source()]).unwrap(),
+        policy: Policy::with(&settings.matrix, &[Policy::builtin_source()])
+            .unwrap()
+            .into(),
         settings,
         guardrails: Guardrails::new(Vec::new(), lists(listed)),
     }
@@ -248,12 +258,17 @@ fn rules(contain_confidence: Option<u8>, budgets: Budgets, listed: &[&str]) -> R
 
 /// A list of these rows.
 fn lists(rows: &[&str]) -> Lists {
+    Lists::new(entries(rows))
+}
+
+/// Entries of these rows: subject, value, strength, reason.
+pub(crate) fn entries(rows: &[&str]) -> Vec<Entry> {
     let text = format!("subject,value,strength,reason\n{}\n", rows.join("\n"));
     let source = Source {
         name: "lists/test.csv",
         text: &text,
     };
-    Lists::new(csv::read(&source, "ana", Timestamp::UNIX_EPOCH).unwrap())
+    csv::read(&source, "ana", Timestamp::UNIX_EPOCH).unwrap()
 }
 
 fn engine(
@@ -266,6 +281,13 @@ fn engine(
 ) -> Engine {
     let settings = Settings {
         workers,
+        machine: Machine {
+            host: Some("quell-01.corp.example".into()),
+            program: Some(Program {
+                name: "quell".into(),
+                sha256: Some("ab".repeat(32)),
+            }),
+        },
         ..Settings::new("acme".parse().unwrap())
     };
     let connections = vec![

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use quell_model::{ActionType, ConnectionId};
@@ -18,7 +19,7 @@ use super::place::{Network, turned};
 /// An organization's protection lists, ready to be asked.
 #[derive(Debug, Clone, Default)]
 pub struct Lists {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<Arc<Entry>>,
     pub(super) texts: BTreeMap<Subject, Texts>,
     pub(super) networks: Networks,
     /// Protected domains and senders by their turned names, to find what a wider target contains.
@@ -72,8 +73,14 @@ impl Lists {
     /// The lists with these entries. Their order does not matter, and one that is there twice counts
     /// once.
     #[must_use]
-    pub fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_by(|a, b| (Reverse(a.strength), &**a).cmp(&(Reverse(b.strength), &**b)));
+    pub fn new(entries: Vec<Entry>) -> Self {
+        Self::of(entries.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same of entries that others hold as well: lists made anew share what did not change.
+    #[must_use]
+    pub fn of(mut entries: Vec<Arc<Entry>>) -> Self {
+        entries.sort_by(|a, b| (Reverse(a.strength), &***a).cmp(&(Reverse(b.strength), &***b)));
         entries.dedup();
         let mut lists = Self::default();
         for (place, entry) in entries.iter().enumerate() {
@@ -85,7 +92,7 @@ impl Lists {
 
     /// All entries, the strongest first.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 

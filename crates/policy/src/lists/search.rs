@@ -210,7 +210,7 @@ impl<'a> Search<'a, '_> {
             now,
             ..
         } = *self.lookup;
-        let entry = self.lists.entries.get(place)?;
+        let entry = self.lists.entries.get(place)?.as_ref();
         entry.counts(action, connection, now).then_some(entry)
     }
 
@@ -248,7 +248,7 @@ impl<'a> Search<'a, '_> {
         let entries: Vec<&Entry> = self
             .places
             .iter()
-            .filter_map(|place| lists.entries.get(*place))
+            .filter_map(|place| lists.entries.get(*place).map(AsRef::as_ref))
             .collect();
         Found {
             strength: entries.first().map(|entry| entry.strength),

@@ -5,6 +5,7 @@ pub mod actions;
 pub mod answer;
 pub mod connections;
 pub mod find;
+pub mod lists;
 pub mod opt_in;
 pub mod orders;
 pub mod show;
@@ -94,6 +95,18 @@ impl Client {
     /// When the server does not answer or refuses.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// Takes something away.
+    ///
+    /// # Errors
+    /// When the server does not answer or refuses.
+    pub async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        self.ask(Method::DELETE, path, Some(body)).await
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -62,7 +62,7 @@ impl Document {
         }
         Ok(Rules {
             playbooks: loaded.playbooks,
-            policy: loaded.policy,
+            policy: Arc::new(loaded.policy),
             settings: loaded.settings,
             guardrails: Guardrails::new(self.config.assets.clone(), loaded.lists)
                 .of_fleet(self.config.organization.fleet),

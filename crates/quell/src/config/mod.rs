@@ -208,8 +208,8 @@ pub struct Organization {
     #[serde(default = "four_hours")]
     #[schemars(with = "String")]
     pub approval_deadline: SignedDuration,
-    /// How many machines there are. Budgets that are a share of the fleet count by it; without it only
-    /// their number holds.
+    /// How many machines there are. Budgets that are a share of the fleet count by it. Without it the
+    /// connections that know are asked; where none does, only the budgets' number holds.
     #[serde(default)]
     pub fleet: Option<u64>,
 }

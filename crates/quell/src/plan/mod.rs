@@ -109,7 +109,7 @@ pub fn plan(
 pub fn shipped() -> Result<Rules> {
     Ok(Rules {
         playbooks: Playbooks::builtin()?,
-        policy: Policy::builtin()?,
+        policy: Policy::builtin()?.into(),
         settings: quell_policy::Settings::builtin().clone(),
         guardrails: Guardrails::default(),
     })

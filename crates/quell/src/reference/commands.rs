@@ -24,7 +24,8 @@ fn describe(command: &mut clap::Command, page: &mut Page) {
         .filter(|inner| inner.get_name() != "help")
         .cloned()
         .collect();
-    if inner.is_empty() {
+    // Some do something by themselves as well.
+    if !command.is_subcommand_required_set() {
         let name = command
             .get_bin_name()
             .unwrap_or(command.get_name())
@@ -32,7 +33,7 @@ fn describe(command: &mut clap::Command, page: &mut Page) {
         page.heading(&format!("`{name}`"));
         // Every command has these; said once they need not be repeated for each.
         let everywhere = |arg: clap::Arg| {
-            let hide = matches!(arg.get_id().as_str(), "format" | "help");
+            let hide = matches!(arg.get_id().as_str(), "format" | "help" | "url");
             if hide { arg.hide(true) } else { arg }
         };
         let mut wide = command.clone().term_width(100).mut_args(everywhere);
@@ -44,7 +45,8 @@ fn describe(command: &mut clap::Command, page: &mut Page) {
 }
 
 const INTRODUCTION: &str = r#"
-Every command and option; `--format` and `--help`, which all of them take, stand only here. Colours
+Every command and option; `--format` and `--help`, which all of them take, stand only here, and so does `--url` of those that ask
+a server: its address, instead of QUELL_URL. Colours
 appear only on a terminal and never with `NO_COLOR`. With `--format json` a command prints one JSON document on standard output; when it fails, that document is
 `{"error": {"code", "message", …}}`, and the sentence for people goes to standard error as always.
 "#;

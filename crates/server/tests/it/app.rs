@@ -252,7 +252,7 @@ fn opt_ins() -> OptIns {
 fn rules() -> Rules {
     Rules {
         playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::builtin().unwrap(),
+        policy: Policy::builtin().unwrap().into(),
         settings: quell_policy::Settings::default(),
         guardrails: Guardrails::new(Vec::new(), quell_policy::lists::Lists::default()),
     }

@@ -19,6 +19,7 @@ mod events;
 mod hostile;
 mod incidents;
 mod intake;
+mod lists;
 mod operations;
 mod sockets;
 mod vendor;

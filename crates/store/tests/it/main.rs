@@ -9,5 +9,6 @@ mod budgets;
 mod files;
 mod ingest;
 mod jobs;
+mod lists;
 mod outbox;
 mod world;

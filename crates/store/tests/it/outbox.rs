@@ -8,8 +8,8 @@ use crate::world::{alert, at, contain, node, take, uuid};
 fn notice(title: &str) -> Notice {
     Notice {
         kind: NoticeKind::Decided,
-        incident: IncidentId::new(uuid(0)),
-        action: contain(10, "h1", ActionState::Scheduled).action.id,
+        incident: Some(IncidentId::new(uuid(0))),
+        action: Some(contain(10, "h1", ActionState::Scheduled).action.id),
         at: at(0),
         title: title.into(),
         lines: Vec::new(),

@@ -219,6 +219,25 @@ proptest! {
     }
 
     #[test]
+    fn lists_put_together_say_what_their_entries_say_and_are_never_weaker_than_one_of_them(
+        written in vec(entry(), 0..20),
+        kept in vec(entry(), 0..20),
+        asked in vec(asked(), 10),
+    ) {
+        let (one, two) = (Lists::new(written.clone()), Lists::new(kept.clone()));
+        let shared = one.entries().iter().chain(two.entries()).cloned().collect();
+        let both = Lists::of(shared);
+        let all = Lists::new(written.into_iter().chain(kept).collect());
+        prop_assert_eq!(both.entries(), all.entries());
+        for asked in asked {
+            let found = asked.of(&both);
+            prop_assert_eq!(&found, &asked.of(&all));
+            let each = [asked.of(&one).strength, asked.of(&two).strength];
+            prop_assert_eq!(found.strength, each.into_iter().max().flatten());
+        }
+    }
+
+    #[test]
     fn what_is_found_is_what_each_entry_by_itself_would_find(
         entries in vec(entry(), 0..40),
         asked in vec(asked(), 10),
@@ -235,7 +254,7 @@ proptest! {
             prop_assert!(found.entries.len() <= MOST);
             prop_assert!(found.entries.is_sorted_by_key(|entry| std::cmp::Reverse(entry.strength)));
             let mut single: Vec<_> = each.iter().flat_map(|found| &found.entries).collect();
-            single.sort_by_key(|entry| all.entries().iter().position(|known| known == **entry));
+            single.sort_by_key(|entry| all.entries().iter().position(|known| **known == ***entry));
             single.dedup();
             prop_assert_eq!(found.entries.len(), single.len().min(MOST));
         }
