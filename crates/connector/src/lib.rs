@@ -19,7 +19,9 @@ pub mod http;
 pub mod settings;
 pub mod vendor;
 
-pub use ability::{AlertUpdate, Batch, Check, Feed, Fetch, Notify, WriteBack};
+pub use ability::{
+    AlertUpdate, Batch, Check, Feed, Fetch, Inventory, Notify, TakeStock, WriteBack,
+};
 pub use call::{Call, Intent};
 pub use clock::SystemClock;
 pub use contract::{

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{self, ApiError, Envelope};
 
+pub(super) const DEVICES_SEARCH: &str = "devices.search";
 pub(super) const DEVICES_READ: &str = "devices.read";
 pub(super) const DEVICES_ONLINE: &str = "devices.online";
 pub(super) const DEVICES_CONTAIN: &str = "devices.contain";
@@ -30,7 +31,7 @@ pub(super) const ALERTS_UPDATE: &str = "alerts.update";
 /// The permission an operation needs, as the console names it.
 pub(super) fn needs(operation: &str) -> Option<&'static str> {
     Some(match operation {
-        DEVICES_READ | DEVICES_ONLINE => "Hosts: read",
+        DEVICES_SEARCH | DEVICES_READ | DEVICES_ONLINE => "Hosts: read",
         DEVICES_CONTAIN | DEVICES_LIFT => "Hosts: write",
         RTR_OPEN | RTR_CLOSE | RTR_LIST | RTR_LIST_RESULT => "Real time response: read",
         RTR_KILL | RTR_KILL_RESULT => "Real time response: write",
@@ -219,6 +220,25 @@ async fn ask<T: DeserializeOwned>(plane: &Plane, cx: &Call, request: Request) ->
         meta: envelope.meta,
         reply,
     })
+}
+
+/// A page of device ids; `limit` is at most 5000, and `offset` with it at most 10 000. Sorted by
+/// what does not change while hosts report.
+pub(super) async fn search_devices(
+    plane: &Plane,
+    cx: &Call,
+    filter: Option<&str>,
+    limit: usize,
+    offset: usize,
+) -> Result<Answer<super::lenient::Text>> {
+    let mut request = Request::get(DEVICES_SEARCH, "/devices/queries/devices/v1")
+        .query("limit", &limit.to_string())
+        .query("offset", &offset.to_string())
+        .query("sort", "device_id.asc");
+    if let Some(filter) = filter {
+        request = request.query("filter", filter);
+    }
+    ask(plane, cx, request).await
 }
 
 /// Device records; at most 5000 ids.

@@ -1,5 +1,6 @@
 //! CrowdStrike Falcon: host containment, process kill through Real Time Response, custom hash
-//! indicators, alerts by polling or by id, and status and comments written back to them.
+//! indicators, alerts by polling or by id, status and comments written back to them, and an inventory
+//! of hosts.
 //!
 //! This file is the identity and the table; everything else lives in the file of its concern.
 
@@ -15,6 +16,7 @@ mod lenient;
 mod probe;
 mod processes;
 mod region;
+mod stock;
 mod wire;
 mod write_back;
 
@@ -50,6 +52,7 @@ impl Vendor for CrowdStrike {
     const NORMALISE: Option<Normalise> = Some(normalise);
     const REFERENCE: Option<Reference> = Some(composite_id_in);
     const ENVELOPE: &'static [&'static str] = &["resources"];
+    const STOCK: &'static [&'static str] = &["Hosts: read"];
     const ROWS: &'static [Row<Self>] = &[
         control::<Self, HostContainment>(Facts {
             needs: &["Hosts: read", "Hosts: write"],
@@ -114,6 +117,7 @@ impl Vendor for CrowdStrike {
             fetch: Some(self.clone()),
             write_back: self.write_back.then(|| self.clone() as _),
             notify: None,
+            take_stock: Some(self.clone()),
         }
     }
 

@@ -89,10 +89,10 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
     };
     let mut trials = vec![
         (
-            api::DEVICES_READ,
-            "contain_host, release_host, kill_process",
+            api::DEVICES_SEARCH,
+            "contain_host, release_host, kill_process, inventory of hosts",
             Ok(Request::get(
-                api::DEVICES_READ,
+                api::DEVICES_SEARCH,
                 "/devices/queries/devices/v1?limit=1",
             )),
         ),

@@ -124,6 +124,15 @@ def devices():
     check("online states", [state["state"] for state in states], ["online", "offline"])
     combined = hosts.query_devices_by_filter_combined(filter="product_type_desc:'Domain Controller'")
     check("combined", [device["hostname"] for device in combined["body"]["resources"]], ["DC-01"])
+    for offset, wanted in [(0, ["DC-01"]), (1, [])]:
+        page = hosts.query_devices_by_filter(
+            filter="product_type_desc:'Domain Controller'", sort="device_id.asc", limit=1000, offset=offset
+        )
+        found = page["body"]["resources"]
+        named = [d["hostname"] for d in hosts.get_device_details(ids=found)["body"]["resources"]] if found else []
+        check("domain controllers", (named, page["body"]["meta"]["pagination"]["total"]), (wanted, 1))
+    check("how many", hosts.query_devices_by_filter(limit=1)["body"]["meta"]["pagination"]["total"], 8)
+    check("offset too far", hosts.query_devices_by_filter(limit=5000, offset=5001)["status_code"], 400)
     check("bad filter", hosts.query_devices_by_filter(filter="hostname='x'")["status_code"], 400)
 
 
