@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, Cause, Clocks, ConnectionId,
-    Decision, Effect, EffectBy, IncidentId, NoticeKind, Outcome, Transition,
+    Decision, Effect, EffectBy, FileFacts, IncidentId, NoticeKind, Outcome, Transition,
 };
 use quell_store::{
     Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Placed, Proposed, Stored,
@@ -261,6 +261,7 @@ impl Engine {
             note: first_note(planned.action, state),
             target: planned.target,
             asset: planned.asset,
+            file: FileFacts::default(),
             playbook: planned.playbook,
             state,
             decision: planned.decision,
@@ -275,7 +276,7 @@ impl Engine {
                 ..Clocks::default()
             },
         };
-        let evidence = plan::evidence(&action.decision, &action.asset, &planned.listed);
+        let evidence = plan::evidence(&action, &planned.listed);
         let mut entry = self.entry(action, evidence, now);
         if state != ActionState::Scheduled {
             return (entry, None);
@@ -400,7 +401,7 @@ impl Engine {
             };
             action.state = ActionState::AwaitingApproval;
             action.note = first_note(action.action, action.state);
-            let evidence = plan::evidence(&action.decision, &action.asset, &listed);
+            let evidence = plan::evidence(&action, &listed);
             engine.entry(action, evidence, now)
         }))
     }

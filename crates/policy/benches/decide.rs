@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use quell_model::action::Basis;
 use quell_model::entity::{File, Host, Process};
-use quell_model::{ActionType, AssetClass, AssetFacts, Entity, Severity};
-use quell_policy::{FileFacts, Policy, Question};
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity, FileFacts, Severity};
+use quell_policy::{Policy, Question};
 
 const WARM_UP: usize = 2_000;
 const ROUNDS: usize = 50_000;

@@ -46,8 +46,8 @@ pub(crate) const PLAIN: &[&str] = &[
 mod tests {
     use quell_model::action::Basis;
     use quell_model::entity::{EmailMessage, File, Host};
-    use quell_model::{ActionType, AssetFacts, Entity, Outcome, Severity};
-    use quell_policy::{FileFacts, Policy, Question, Source};
+    use quell_model::{ActionType, AssetFacts, Entity, FileFacts, Outcome, Severity};
+    use quell_policy::{Policy, Question, Source};
 
     use super::*;
 

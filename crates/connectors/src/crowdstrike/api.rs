@@ -21,6 +21,7 @@ pub(super) const RTR_LIST_RESULT: &str = "rtr.ps_result";
 pub(super) const RTR_KILL: &str = "rtr.kill";
 pub(super) const RTR_KILL_RESULT: &str = "rtr.kill_result";
 pub(super) const IOC_SEARCH: &str = "ioc.search";
+pub(super) const IOC_DEVICES: &str = "ioc.devices";
 pub(super) const IOC_CREATE: &str = "ioc.create";
 pub(super) const IOC_UPDATE: &str = "ioc.update";
 pub(super) const IOC_DELETE: &str = "ioc.delete";
@@ -36,6 +37,8 @@ pub(super) fn needs(operation: &str) -> Option<&'static str> {
         RTR_OPEN | RTR_CLOSE | RTR_LIST | RTR_LIST_RESULT => "Real time response: read",
         RTR_KILL | RTR_KILL_RESULT => "Real time response: write",
         IOC_SEARCH => "IOC Management: read",
+        // A scope of its own, from before there was IOC Management.
+        IOC_DEVICES => "IOCs: read",
         IOC_CREATE | IOC_UPDATE | IOC_DELETE => "IOC Management: write",
         ALERTS_SEARCH | ALERTS_READ => "Alerts: read",
         ALERTS_UPDATE => "Alerts: write",
@@ -395,6 +398,20 @@ pub(super) async fn search_indicators(
     let request = Request::get(IOC_SEARCH, "/iocs/combined/indicator/v1")
         .query("filter", &filter)
         .query("limit", "100");
+    ask(plane, cx, request).await
+}
+
+/// On how many hosts an indicator has been seen. One value a request is all the vendor takes.
+pub(super) async fn count_devices(
+    plane: &Plane,
+    cx: &Call,
+    kind: &str,
+    value: &str,
+) -> Result<Answer<wire::DeviceCount>> {
+    let path = "/iocs/aggregates/indicators/device-count/v1";
+    let request = Request::get(IOC_DEVICES, path)
+        .query("type", kind)
+        .query("value", value);
     ask(plane, cx, request).await
 }
 

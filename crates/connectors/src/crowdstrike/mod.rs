@@ -86,6 +86,7 @@ impl Vendor for CrowdStrike {
                 "A ban stops new executions; it does not end a running process.",
                 "“Custom blocking” must be on in the host's prevention policy for a ban to bite.",
                 "SHA-1 is not supported.",
+                "With `IOCs: read` as well, Quell knows on how many hosts a file was seen and asks before it bans a common one; without it, name and path alone decide.",
             ],
         }),
     ];

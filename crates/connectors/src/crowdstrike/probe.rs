@@ -133,6 +133,15 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
             )),
         ),
         (
+            api::IOC_DEVICES,
+            "block_hash: on how many hosts a file was seen",
+            Ok(Request::get(
+                api::IOC_DEVICES,
+                "/iocs/aggregates/indicators/device-count/v1?type=sha256",
+            )
+            .query("value", &"0".repeat(64))),
+        ),
+        (
             api::IOC_UPDATE,
             HASHES,
             nothing(

@@ -146,6 +146,13 @@ pub(super) struct Indicator {
     pub(super) message: Text,
 }
 
+/// On how many devices an indicator was seen.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeviceCount {
+    pub(super) device_count: Number,
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct Indicators<'a, T> {
     pub(super) comment: &'a str,

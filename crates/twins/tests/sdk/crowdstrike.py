@@ -295,6 +295,24 @@ def indicators():
     check("detect a domain", api.indicator_create(**{**domain, "action": "detect"})["status_code"], 201)
 
 
+def sightings():
+    ioc = IOC(auth_object=login())
+    seen = "5e" * 32
+    check("unseen", ioc.devices_count(type="sha256", value=seen)["status_code"], 404)
+    for number, name in enumerate(["WS-FINANCE-01", "SRV-FILES-01"], 1):
+        aid = host_named(ioc.auth_object, name)
+        control("PATCH", f"hosts/{aid}", {"processes": [{"pid": 700, "image": "agent.exe", "sha256": seen}]})
+        answer = ioc.devices_count(type="sha256", value=seen)
+        check("seen status", answer["status_code"], 200)
+        counted = answer["body"]["resources"][0]
+        check("seen on", (counted["type"], counted["value"], counted["device_count"]), ("sha256", seen, number))
+    check("no value", ioc.devices_count(type="sha256")["status_code"], 400)
+    check("no hash", ioc.devices_count(type="sha256", value="x")["status_code"], 400)
+    control("POST", "clients", {"id": "manager", "secret": "s", "scopes": ["ioc_read"]})
+    manager = IOC(auth_object=login(client_id="manager", client_secret="s"))
+    check("another scope", manager.devices_count(type="sha256", value=seen)["status_code"], 403)
+
+
 def whole_sdk():
     """The one-class flavour of the SDK reaches the same endpoints by operation id."""
     harness = APIHarnessV2(base_url=BASE, **CLIENT)
@@ -305,7 +323,7 @@ def whole_sdk():
 
 
 JOBS = [token, bad_secret, expired_token, missing_scope, devices, contain_and_lift, real_time_response, batch_kill,
-        alerts, indicators, whole_sdk]
+        alerts, indicators, sightings, whole_sdk]
 
 
 def main():
