@@ -50,14 +50,22 @@ impl Question<'_> {
 
     /// Why the target is no sensible target of a block, if that is what it is: one sentence.
     pub(crate) fn special(&self) -> Option<&'static str> {
+        self.blocked(lists::special)
+    }
+
+    /// Why a block of the target would hit many others, if it would: one sentence.
+    pub(crate) fn shared(&self) -> Option<&'static str> {
+        self.blocked(lists::shared)
+    }
+
+    /// What is found about the destination or the whole domain that a block would be about.
+    fn blocked(&self, find: fn(&NetworkIndicator) -> Option<&'static str>) -> Option<&'static str> {
         match self.target {
-            Entity::NetworkIndicator(indicator) => lists::special(indicator),
-            Entity::Sender(sender) if !sender.value.contains('@') => {
-                lists::special(&NetworkIndicator {
-                    kind: IndicatorKind::Domain,
-                    value: sender.value.clone(),
-                })
-            }
+            Entity::NetworkIndicator(indicator) => find(indicator),
+            Entity::Sender(sender) if !sender.value.contains('@') => find(&NetworkIndicator {
+                kind: IndicatorKind::Domain,
+                value: sender.value.clone(),
+            }),
             _ => None,
         }
     }

@@ -29,7 +29,7 @@ pub(crate) const PLAIN: &[&str] = &[
        resource has vital && resource.vital || resource has system_file && resource.system_file
        || resource has well_known && resource.well_known || resource has os_signed
        || resource has prevalence || resource has whole_domain && resource.whole_domain
-       || resource has special && resource.special
+       || resource has special && resource.special || resource has shared && resource.shared
      };",
     "forbid (principal, action, resource) when {
        resource has path || resource has platform || resource has principal || resource has domain

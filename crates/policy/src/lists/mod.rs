@@ -10,10 +10,11 @@ mod glob;
 mod index;
 mod names;
 mod place;
+mod relied_on;
 mod search;
 mod special;
 
 pub use entry::{Draft, Entry, LONGEST, Problem, Problems, Strength, Subject};
 pub use index::Lists;
 pub use search::{Found, Lookup, MOST};
-pub use special::special;
+pub use special::{shared, special};
