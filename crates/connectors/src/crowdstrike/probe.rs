@@ -90,7 +90,7 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
     let mut trials = vec![
         (
             api::DEVICES_SEARCH,
-            "contain_host, release_host, kill_process, inventory of hosts",
+            "every action on hosts, inventory",
             Ok(Request::get(
                 api::DEVICES_SEARCH,
                 "/devices/queries/devices/v1?limit=1",
@@ -134,7 +134,7 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
         ),
         (
             api::IOC_DEVICES,
-            "block_hash: on how many hosts a file was seen",
+            "block_hash: how common a file is",
             Ok(Request::get(
                 api::IOC_DEVICES,
                 "/iocs/aggregates/indicators/device-count/v1?type=sha256",
