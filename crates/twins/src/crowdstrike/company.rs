@@ -212,11 +212,18 @@ fn machine(dice: &Dice, number: usize, of: usize) -> HostSpec {
 fn detection(dice: &Dice, host: &mut HostSpec, at: Timestamp) -> Option<AlertSpec> {
     let kind = kind(dice.below(100))?;
     let number = kind.files.map_or(0, |files| dice.below(files));
+    let (image, path) = match host.platform {
+        Platform::Windows => (kind.image, format!("C:\\Users\\Public\\{}", kind.image)),
+        Platform::Mac | Platform::Linux => {
+            let image = kind.image.trim_end_matches(".exe");
+            (image, format!("/tmp/{image}"))
+        }
+    };
     let pid = 5000 + u32::try_from(dice.below(40_000)).unwrap_or_default();
     let process = Process {
         user: format!("user{:04}", dice.below(2000)),
-        path: format!("C:\\Users\\Public\\{}", kind.image),
-        ..Process::new(pid, kind.image).with_sha256(hash(kind.image, number))
+        path,
+        ..Process::new(pid, image).with_sha256(hash(kind.image, number))
     };
     // What the sensor did not stop is still running, and can be ended.
     if !matches!(
