@@ -4,6 +4,7 @@
 //! of ours and almost nothing else, because it is compiled before anything it does.
 
 mod generated;
+mod lists;
 mod needs;
 mod process;
 mod python;
@@ -45,6 +46,11 @@ const COMMANDS: &[Command] = &[
         words: "gen --check",
         help: "say which generated files are out of date",
         run: || generated::command(Mode::Check),
+    },
+    Command {
+        words: "lists",
+        help: "write crates/policy/data anew from the pinned package, after changing its version",
+        run: lists::command,
     },
     Command {
         words: "venv",

@@ -8,7 +8,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quell_model::{AssetFacts, Entity, OneShot, OneShotId, Property, PropertyId, Setting, Target};
+use quell_model::{
+    AssetFacts, Entity, FileFacts, OneShot, OneShotId, Property, PropertyId, Setting, Target,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,6 +61,9 @@ pub struct Observed<V> {
     /// What the vendor's live record says of the target. It goes into the second decision, so that
     /// a document that misnames a domain controller does not get one contained.
     pub asset: AssetFacts,
+    /// What the vendor knows of the file, when the target is one. It goes into the second decision
+    /// too, so that a file half the fleet runs is not banned because one alert named it.
+    pub file: FileFacts,
 }
 
 impl<V> Observed<V> {
@@ -68,6 +73,7 @@ impl<V> Observed<V> {
         Self {
             reading,
             asset: AssetFacts::default(),
+            file: FileFacts::default(),
         }
     }
 }
@@ -285,6 +291,7 @@ impl<C: Control<P>, P: Property> AnyControl for Erased<C, P> {
             Ok(Observed {
                 reading,
                 asset: observed.asset,
+                file: observed.file,
             })
         })
     }

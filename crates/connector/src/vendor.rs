@@ -36,6 +36,10 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// Members of a list reply that hold alert documents.
     const ENVELOPE: &'static [&'static str] = &[];
 
+    /// Permissions it needs to take stock of an organization's machines, when it can
+    /// ([`crate::TakeStock`]).
+    const STOCK: &'static [&'static str] = &[];
+
     /// The connection's configuration. Doc comments of its fields are the reference text.
     type Config: DeserializeOwned + JsonSchema;
 
@@ -91,6 +95,8 @@ pub struct Connector {
     pub reference: Option<Reference>,
     /// Members of a list reply that hold alert documents.
     pub envelope: &'static [&'static str],
+    /// Permissions it needs to take stock of an organization's machines; none when it cannot.
+    pub stock: &'static [&'static str],
     rows: fn() -> Vec<RowFacts>,
     schema: fn(&mut SchemaGenerator) -> Schema,
     build: fn(serde_json::Value, Plumbing) -> Result<Connected, ConfigError>,
@@ -130,6 +136,7 @@ pub const fn connector<V: Vendor>() -> Connector {
         normalise: V::NORMALISE,
         reference: V::REFERENCE,
         envelope: V::ENVELOPE,
+        stock: V::STOCK,
         rows: || {
             V::ROWS
                 .iter()

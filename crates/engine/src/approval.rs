@@ -33,6 +33,7 @@ pub fn shown(action: &Action) -> String {
         "action": action.action,
         "target": action.target,
         "asset": action.asset,
+        "file": action.file,
         "decision": action.decision,
         "state": action.state,
     });

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_connector::{AnyControl, Error as VendorError, Kind, Reading};
 use quell_model::{
-    Action, ActionState, AssetFacts, Cause, Decision, Effect, EffectBy, NoticeKind, Outcome,
-    Reason, Setting,
+    Action, ActionState, AssetFacts, Cause, Decision, Effect, EffectBy, FileFacts, NoticeKind,
+    Outcome, Reason, Setting,
 };
 use quell_policy::budget::words;
 use quell_store::{Job, JobKind, Result, Stored};
@@ -30,6 +30,7 @@ pub(crate) struct Fresh {
 pub(crate) struct Decided {
     rules: Arc<Rules>,
     asset: AssetFacts,
+    file: FileFacts,
 }
 
 impl Decided {
@@ -37,6 +38,7 @@ impl Decided {
         Self {
             rules: rules.clone(),
             asset: action.asset.clone(),
+            file: action.file,
         }
     }
 }
@@ -126,7 +128,10 @@ impl Engine {
         // A decision is a pure function of what it is taken with: the same again is the same answer.
         let opted_in = self.opted_in().allow(action.action);
         let same = |decided: &&Decided| {
-            opted_in && Arc::ptr_eq(&decided.rules, &rules) && decided.asset == action.asset
+            opted_in
+                && Arc::ptr_eq(&decided.rules, &rules)
+                && decided.asset == action.asset
+                && decided.file == action.file
         };
         if decided.filter(same).is_some() {
             return Ok(Some(stored));
@@ -141,7 +146,7 @@ impl Engine {
             at,
             action.action,
             &action.target,
-            &action.asset,
+            (&action.asset, action.file),
             &action.basis,
         );
         let decision = match stale(action, rules.settings.stale_after, self.now()) {
@@ -162,8 +167,8 @@ impl Engine {
             return Ok(Some(stored));
         }
         let outcome = decision.outcome;
-        action.decision = decision.clone();
-        let evidence = plan::evidence(&decision, &action.asset, &listed);
+        action.decision = decision;
+        let evidence = plan::evidence(action, &listed);
         let step = Step::of_job(self, stored, &job.claim).cause(Cause::Policy);
         let step = if !opted_in {
             step.to(
@@ -273,6 +278,7 @@ impl Set<'_> {
             Err(error) => return engine.not_applied(job, stored, &error).await,
         };
         stored.action.asset = stored.action.asset.with(&observed.asset);
+        stored.action.file = stored.action.file.with(observed.file);
         let prior = match observed.reading {
             Reading::Settled(value) if value == want => return self.already(stored, &want).await,
             Reading::Moving { to } if to == want => return self.on_its_way(stored, &want).await,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, Cause, Clocks, ConnectionId,
-    Decision, Effect, EffectBy, IncidentId, NoticeKind, Outcome, Reason, Transition,
+    Decision, Effect, EffectBy, FileFacts, IncidentId, NoticeKind, Outcome, Reason, Transition,
 };
 use quell_policy::budget::{Counted, Per};
 use quell_policy::{Budget, Storm};
@@ -265,6 +265,7 @@ impl Engine {
             note: first_note(planned.action, state),
             target: planned.target,
             asset: planned.asset,
+            file: FileFacts::default(),
             playbook: planned.playbook,
             state,
             decision: planned.decision,
@@ -279,7 +280,7 @@ impl Engine {
                 ..Clocks::default()
             },
         };
-        let evidence = plan::evidence(&action.decision, &action.asset, &planned.listed);
+        let evidence = plan::evidence(&action, &planned.listed);
         let mut entry = self.entry(action, evidence, now);
         if state != ActionState::Scheduled {
             return (entry, None);
@@ -410,7 +411,7 @@ impl Engine {
             };
             action.state = ActionState::AwaitingApproval;
             action.note = first_note(action.action, action.state);
-            let evidence = plan::evidence(&action.decision, &action.asset, &listed);
+            let evidence = plan::evidence(&action, &listed);
             engine.entry(action, evidence, now)
         });
         Some(held.calm_below(storm))

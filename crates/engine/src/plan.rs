@@ -6,10 +6,11 @@ use quell_connector::DocumentError;
 use quell_connector::document::{self, Document};
 use quell_connector::vendor::Normalise;
 use quell_model::{
-    ActionType, Alert, AssetFacts, Basis, ConnectionId, Decision, Effect, Entity, Outcome, Reason,
+    Action, ActionType, Alert, AssetFacts, Basis, ConnectionId, Decision, Effect, Entity,
+    FileFacts, Outcome, Reason,
 };
 use quell_policy::lists::Lookup;
-use quell_policy::{FileFacts, Question, Skipped};
+use quell_policy::{Question, Skipped};
 use serde_json::{Value, json};
 
 use crate::rules::{Listed, Rules};
@@ -82,9 +83,17 @@ pub fn plan(
                     ),
                 ),
                 None => {
+                    // No document says more of a file; the vendor does, when it is read.
+                    let file = FileFacts::default();
                     let decision;
-                    (decision, listed) =
-                        decide(rules, at, proposal.action, &proposal.target, &asset, &basis);
+                    (decision, listed) = decide(
+                        rules,
+                        at,
+                        proposal.action,
+                        &proposal.target,
+                        (&asset, file),
+                        &basis,
+                    );
                     with_doubt(alert, &proposal.target, decision)
                 }
             };
@@ -161,7 +170,7 @@ pub(crate) fn decide(
     at: Standpoint<'_>,
     action: ActionType,
     target: &Entity,
-    asset: &AssetFacts,
+    (asset, file): (&AssetFacts, FileFacts),
     basis: &Basis,
 ) -> (Decision, Listed) {
     let listed = rules.guardrails.listed(&Lookup {
@@ -176,7 +185,7 @@ pub(crate) fn decide(
         target,
         asset,
         basis,
-        file: FileFacts::default(),
+        file,
         lists: &listed.names,
         entry: listed.entries.first().map(String::as_str),
     });
@@ -185,11 +194,15 @@ pub(crate) fn decide(
 
 /// What the journal keeps of a decision: the answer, and the facts it was taken with that may be
 /// others later.
-pub(crate) fn evidence(decision: &Decision, asset: &AssetFacts, listed: &Listed) -> Value {
-    let mut evidence = json!({ "decision": decision, "asset": asset });
-    let found = *listed != Listed::default();
-    if let Some(members) = evidence.as_object_mut().filter(|_| found) {
-        members.insert("lists".to_owned(), json!(listed));
+pub(crate) fn evidence(action: &Action, listed: &Listed) -> Value {
+    let mut evidence = json!({ "decision": action.decision, "asset": action.asset });
+    if let Some(members) = evidence.as_object_mut() {
+        if *listed != Listed::default() {
+            members.insert("lists".to_owned(), json!(listed));
+        }
+        if !action.file.is_empty() {
+            members.insert("file".to_owned(), json!(action.file));
+        }
     }
     evidence
 }

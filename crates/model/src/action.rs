@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::AssetFacts;
+use crate::asset::{AssetFacts, FileFacts};
 use crate::catalogue::ActionType;
 use crate::decision::Decision;
 use crate::entity::Entity;
@@ -187,6 +187,9 @@ pub struct Action {
     pub target: Entity,
     /// What is known of the target.
     pub asset: AssetFacts,
+    /// What is known of the file, when the target is one.
+    #[serde(default, skip_serializing_if = "FileFacts::is_empty")]
+    pub file: FileFacts,
     /// Playbook that proposed it.
     pub playbook: String,
     /// Where it stands.

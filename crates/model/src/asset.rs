@@ -1,4 +1,4 @@
-//! Asset facts: what is known of an entity beyond the alert that named it.
+//! Facts: what is known of an entity beyond the alert that named it.
 
 use std::collections::BTreeSet;
 
@@ -103,6 +103,51 @@ impl AssetFacts {
     }
 }
 
+/// What is known of a file beyond the alert, usually from the vendor. Missing means nobody said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FileFacts {
+    /// The operating system's maker signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_signed: Option<bool>,
+    /// On how many machines the vendor has seen it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prevalence: Option<u32>,
+}
+
+impl FileFacts {
+    /// Whether nothing is known.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.os_signed.is_none() && self.prevalence.is_none()
+    }
+
+    /// These facts with `newer` laid over them. What one source knows stays known when another does
+    /// not say, and of two answers the one that asks for more care stays: a signature, and the
+    /// larger number.
+    #[must_use]
+    pub fn with(self, newer: Self) -> Self {
+        Self {
+            os_signed: self.os_signed.max(newer.os_signed),
+            prevalence: self.prevalence.max(newer.prevalence),
+        }
+    }
+
+    /// What is known, in words for people; nothing when nothing is.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let signed = self.os_signed.map(|signed| {
+            let not = if signed { "" } else { "not " };
+            format!("{not}signed by the operating system's maker")
+        });
+        let seen = self.prevalence.map(|machines| match machines {
+            1 => "seen on 1 machine".to_owned(),
+            machines => format!("seen on {machines} machines"),
+        });
+        signed.into_iter().chain(seen).collect()
+    }
+}
+
 const fn protection(class: AssetClass) -> u8 {
     match class {
         AssetClass::Unknown => 0,
@@ -136,6 +181,27 @@ mod tests {
             claimed.with(&class(AssetClass::DomainController)).class,
             AssetClass::DomainController
         );
+    }
+
+    #[test]
+    fn what_is_known_of_a_file_is_not_forgotten_and_the_more_careful_answer_stays() {
+        let file = |os_signed, prevalence| FileFacts {
+            os_signed,
+            prevalence,
+        };
+        let known = file(Some(true), Some(100));
+        for newer in [file(None, None), file(Some(false), Some(3))] {
+            assert_eq!(known.with(newer), known);
+            assert_eq!(newer.with(known), known);
+        }
+        assert_eq!(
+            known.words(),
+            [
+                "signed by the operating system's maker",
+                "seen on 100 machines"
+            ]
+        );
+        assert!(FileFacts::default().words().is_empty());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub mod text;
 
 pub use action::{Action, ActionState, Basis, Cause, Clocks, EffectBy, Transition};
 pub use alert::{Alert, AlertKind, AlertStatus, Severity, Technique};
-pub use asset::{AssetClass, AssetFacts};
+pub use asset::{AssetClass, AssetFacts, FileFacts};
 pub use catalogue::{ActionType, Effect};
 pub use clock::{Clock, IdSource, RandomIds};
 pub use decision::{Decision, Outcome, Reason};

@@ -13,9 +13,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use quell_model::action::Basis;
-use quell_model::entity::{File, Host, Process};
-use quell_model::{ActionType, AssetClass, AssetFacts, Entity, Severity};
-use quell_policy::{FileFacts, Policy, Question};
+use quell_model::entity::{File, Host, IndicatorKind, NetworkIndicator, Process};
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity, FileFacts, Severity};
+use quell_policy::{Policy, Question, lists};
 
 const WARM_UP: usize = 2_000;
 const ROUNDS: usize = 50_000;
@@ -53,6 +53,25 @@ fn main() {
         ..File::default()
     }
     .into();
+    let indicator = |kind, value: &str| -> Entity {
+        NetworkIndicator {
+            kind,
+            value: value.to_owned(),
+        }
+        .into()
+    };
+    let start = Instant::now();
+    let address = indicator(IndicatorKind::Ip, "104.16.132.229");
+    let Entity::NetworkIndicator(first) = &address else {
+        return;
+    };
+    black_box(lists::shared(first));
+    println!("first look at shared ranges: {:?}", start.elapsed());
+    let page = "https://www.shop.unlisted.example.net:8443/login?next=%2Faccount";
+    let (page, top) = (
+        indicator(IndicatorKind::Url, page),
+        indicator(IndicatorKind::Domain, "accounts.google.com"),
+    );
     let asset = |class| AssetFacts {
         class,
         labels: ["eu".to_owned(), "finance".to_owned()].into(),
@@ -103,6 +122,17 @@ fn main() {
         "ban hash (auto)",
         &question(ActionType::BlockHash, &file, &server, &[]),
     );
+    for (what, target) in [
+        ("block shared address (ask)", &address),
+        ("block unlisted URL (ask)", &page),
+        ("block top host (never)", &top),
+    ] {
+        time(
+            &policy,
+            what,
+            &question(ActionType::BlockIndicator, target, &server, &[]),
+        );
+    }
 }
 
 fn time(policy: &Policy, what: &str, question: &Question<'_>) {

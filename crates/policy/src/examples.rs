@@ -15,14 +15,16 @@
 use std::collections::BTreeSet;
 
 use quell_model::action::Basis;
-use quell_model::{ActionType, AssetClass, AssetFacts, Decision, Entity, Outcome, Severity};
+use quell_model::{
+    ActionType, AssetClass, AssetFacts, Decision, Entity, FileFacts, Outcome, Severity,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, listing, toml_complaint};
 use crate::policy::Policy;
-use crate::question::{FileFacts, Question};
+use crate::question::Question;
 
 /// A case and what is expected to be decided about it.
 #[derive(Debug, Clone, PartialEq)]

@@ -241,6 +241,7 @@ impl Vocabulary {
                 set(&mut to, "kind", kind.clone());
                 set(&mut to, "value", text(&indicator.value));
                 set(&mut to, "special", self.flag(question.special().is_some()));
+                set(&mut to, "shared", self.flag(question.shared().is_some()));
             }
             Entity::Sender(sender) => {
                 set(&mut to, "value", text(&sender.value));
@@ -250,6 +251,7 @@ impl Vocabulary {
                     self.flag(!sender.value.contains('@')),
                 );
                 set(&mut to, "special", self.flag(question.special().is_some()));
+                set(&mut to, "shared", self.flag(question.shared().is_some()));
             }
             Entity::CloudInstance(instance) => {
                 set(

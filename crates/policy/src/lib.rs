@@ -32,5 +32,5 @@ pub use folder::{Folder, Loaded};
 pub use matrix::Matrix;
 pub use playbook::{Notify, Plan, Playbook, Playbooks, Proposal, Skipped, Step, Unless};
 pub use policy::{Policy, RuleInfo};
-pub use question::{FileFacts, Question, list};
+pub use question::{Question, list};
 pub use settings::Settings;

@@ -244,10 +244,9 @@ mod tests {
     use cedar_policy::{PolicySet, Schema};
     use quell_model::action::Basis;
     use quell_model::entity::{File, Host, Process};
-    use quell_model::{AssetClass, AssetFacts, Entity, Severity};
+    use quell_model::{AssetClass, AssetFacts, Entity, FileFacts, Severity};
 
     use super::*;
-    use crate::question::FileFacts;
 
     #[test]
     fn slicing_changes_no_answer() {

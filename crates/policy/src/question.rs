@@ -3,9 +3,7 @@
 
 use quell_model::action::Basis;
 use quell_model::entity::{IndicatorKind, NetworkIndicator};
-use quell_model::{ActionType, AssetClass, AssetFacts, Entity};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity, FileFacts};
 
 use crate::lists;
 
@@ -17,16 +15,6 @@ pub mod list {
     pub const ASK: &str = "ask";
     /// There is an allow list, and the target is not on it.
     pub const NOT_ALLOWED: &str = "not-allowed";
-}
-
-/// What is known of a file beyond the alert, usually from the vendor. Missing means nobody said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct FileFacts {
-    /// The operating system's maker signed it.
-    pub os_signed: Option<bool>,
-    /// On how many machines the vendor has seen it.
-    pub prevalence: Option<u32>,
 }
 
 /// One action on one target, and the facts a decision may use.
@@ -62,14 +50,22 @@ impl Question<'_> {
 
     /// Why the target is no sensible target of a block, if that is what it is: one sentence.
     pub(crate) fn special(&self) -> Option<&'static str> {
+        self.blocked(lists::special)
+    }
+
+    /// Why a block of the target would hit many others, if it would: one sentence.
+    pub(crate) fn shared(&self) -> Option<&'static str> {
+        self.blocked(lists::shared)
+    }
+
+    /// What is found about the destination or the whole domain that a block would be about.
+    fn blocked(&self, find: fn(&NetworkIndicator) -> Option<&'static str>) -> Option<&'static str> {
         match self.target {
-            Entity::NetworkIndicator(indicator) => lists::special(indicator),
-            Entity::Sender(sender) if !sender.value.contains('@') => {
-                lists::special(&NetworkIndicator {
-                    kind: IndicatorKind::Domain,
-                    value: sender.value.clone(),
-                })
-            }
+            Entity::NetworkIndicator(indicator) => find(indicator),
+            Entity::Sender(sender) if !sender.value.contains('@') => find(&NetworkIndicator {
+                kind: IndicatorKind::Domain,
+                value: sender.value.clone(),
+            }),
             _ => None,
         }
     }

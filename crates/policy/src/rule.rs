@@ -39,6 +39,7 @@ enum Detail {
     Target,
     Entry,
     Special,
+    Shared,
 }
 
 const DETAILS: &[(&str, Detail)] = &[
@@ -49,6 +50,7 @@ const DETAILS: &[(&str, Detail)] = &[
     ("target", Detail::Target),
     ("entry", Detail::Entry),
     ("special", Detail::Special),
+    ("shared", Detail::Shared),
 ];
 
 impl Sentence {
@@ -120,6 +122,7 @@ impl Piece {
             }
             Self::Detail(Detail::Target) => question.target.entity_type().words().into(),
             Self::Detail(Detail::Special) => question.special().unwrap_or("").into(),
+            Self::Detail(Detail::Shared) => question.shared().unwrap_or("").into(),
             // Written by the organization, and cleaned when its entry was checked.
             Self::Detail(Detail::Entry) => question
                 .entry

@@ -274,6 +274,7 @@ fn words(name: &str) -> String {
         "recipients" => "recipients:",
         "whole_domain" => "a whole domain",
         "special" => "no sensible target of a block",
+        "shared" => "shared with many others",
         _ => return name.replace('_', " "),
     };
     known.to_owned()

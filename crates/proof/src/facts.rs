@@ -29,7 +29,7 @@ pub(crate) const PLAIN: &[&str] = &[
        resource has vital && resource.vital || resource has system_file && resource.system_file
        || resource has well_known && resource.well_known || resource has os_signed
        || resource has prevalence || resource has whole_domain && resource.whole_domain
-       || resource has special && resource.special
+       || resource has special && resource.special || resource has shared && resource.shared
      };",
     "forbid (principal, action, resource) when {
        resource has path || resource has platform || resource has principal || resource has domain
@@ -46,8 +46,8 @@ pub(crate) const PLAIN: &[&str] = &[
 mod tests {
     use quell_model::action::Basis;
     use quell_model::entity::{EmailMessage, File, Host};
-    use quell_model::{ActionType, AssetFacts, Entity, Outcome, Severity};
-    use quell_policy::{FileFacts, Policy, Question, Source};
+    use quell_model::{ActionType, AssetFacts, Entity, FileFacts, Outcome, Severity};
+    use quell_policy::{Policy, Question, Source};
 
     use super::*;
 

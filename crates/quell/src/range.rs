@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use quell_twins::crowdstrike::{self, CrowdStrike, Fleet, Settle};
+use quell_connector::SystemClock;
+use quell_model::Clock;
+use quell_twins::crowdstrike::{self, Company, CrowdStrike, Fleet, Settle};
 use quell_twins::slack::{self, Slack};
 use serde_json::json;
 
@@ -26,8 +28,17 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7901")]
     slack: SocketAddr,
     /// How many workstations there are, in place of the small fleet of servers and workstations.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["machines", "alerts"])]
     hosts: Option<usize>,
+    /// How many machines a made-up company has: workstations, servers and domain controllers.
+    #[arg(long, value_name = "N", requires = "alerts")]
+    machines: Option<usize>,
+    /// How many alerts were raised on them over the last 24 hours.
+    #[arg(long, value_name = "N", requires = "machines")]
+    alerts: Option<usize>,
+    /// Another number makes another company; the same number the same.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
     /// How long containing, releasing and killing take, with unit; as long as at the vendor, when missing.
     #[arg(long, value_name = "DURATION")]
     settle: Option<SignedDuration>,
@@ -41,15 +52,26 @@ pub struct Arguments {
 /// # Errors
 /// When an address cannot be listened on.
 pub fn run(arguments: &Arguments, format: Format) -> Result<()> {
+    let company = arguments.machines.zip(arguments.alerts);
+    let seed = company.map(|_| arguments.seed);
+    let Company { fleet, alerts } = match (company, arguments.hosts) {
+        (Some((machines, alerts)), _) => {
+            Company::made_up(machines, alerts, arguments.seed, SystemClock.now())
+        }
+        (None, Some(count)) => Company::quiet(Fleet::of(count, "WS")),
+        (None, None) => Company::quiet(Fleet::small()),
+    };
     serve::runtime()?.block_on(async {
         let falcon = CrowdStrike::start(crowdstrike::Config {
             listen: arguments.listen,
             settle: arguments.settle.map_or_else(Settle::default, |each| settle(each.unsigned_abs())),
             request_log: arguments.request_log,
-            fleet: arguments.hosts.map_or_else(Fleet::small, |count| Fleet::of(count, "WS")),
+            seed,
+            fleet,
             ..crowdstrike::Config::default()
         });
         let falcon = falcon.await.map_err(|error| not_started(&error))?;
+        falcon.add_alerts(&alerts).map_err(|error| not_started(&error))?;
         let slack = Slack::start(slack::Config {
             listen: arguments.slack,
             request_log: arguments.request_log,

@@ -11,7 +11,7 @@ use quell_connector::Check;
 use quell_engine::Event;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, AssetFacts, Cause, Clocks,
-    ConnectionId, Decision, EffectBy, Entity, IncidentId, Setting, Severity, Transition,
+    ConnectionId, Decision, EffectBy, Entity, FileFacts, IncidentId, Setting, Severity, Transition,
 };
 use quell_store::{AlertRecord, ApprovalRecord, Freshness, IncidentRecord};
 use schemars::JsonSchema;
@@ -63,6 +63,9 @@ pub struct ActionView {
     pub target_name: String,
     /// What is known of the target.
     pub asset: AssetFacts,
+    /// What is known of the file, when the target is one.
+    #[serde(default, skip_serializing_if = "FileFacts::is_empty")]
+    pub file: FileFacts,
     /// The connection it goes through.
     pub connection: ConnectionId,
     /// Where it stands.
@@ -97,6 +100,7 @@ impl From<Action> for ActionView {
             target_name: action.target.to_string(),
             target: action.target,
             asset: action.asset,
+            file: action.file,
             connection: action.connection,
             state: action.state,
             shadow: action.state == ActionState::Shadowed,

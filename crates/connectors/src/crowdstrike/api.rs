@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{self, ApiError, Envelope};
 
+pub(super) const DEVICES_SEARCH: &str = "devices.search";
 pub(super) const DEVICES_READ: &str = "devices.read";
 pub(super) const DEVICES_ONLINE: &str = "devices.online";
 pub(super) const DEVICES_CONTAIN: &str = "devices.contain";
@@ -20,6 +21,7 @@ pub(super) const RTR_LIST_RESULT: &str = "rtr.ps_result";
 pub(super) const RTR_KILL: &str = "rtr.kill";
 pub(super) const RTR_KILL_RESULT: &str = "rtr.kill_result";
 pub(super) const IOC_SEARCH: &str = "ioc.search";
+pub(super) const IOC_DEVICES: &str = "ioc.devices";
 pub(super) const IOC_CREATE: &str = "ioc.create";
 pub(super) const IOC_UPDATE: &str = "ioc.update";
 pub(super) const IOC_DELETE: &str = "ioc.delete";
@@ -30,11 +32,13 @@ pub(super) const ALERTS_UPDATE: &str = "alerts.update";
 /// The permission an operation needs, as the console names it.
 pub(super) fn needs(operation: &str) -> Option<&'static str> {
     Some(match operation {
-        DEVICES_READ | DEVICES_ONLINE => "Hosts: read",
+        DEVICES_SEARCH | DEVICES_READ | DEVICES_ONLINE => "Hosts: read",
         DEVICES_CONTAIN | DEVICES_LIFT => "Hosts: write",
         RTR_OPEN | RTR_CLOSE | RTR_LIST | RTR_LIST_RESULT => "Real time response: read",
         RTR_KILL | RTR_KILL_RESULT => "Real time response: write",
         IOC_SEARCH => "IOC Management: read",
+        // A scope of its own, from before there was IOC Management.
+        IOC_DEVICES => "IOCs: read",
         IOC_CREATE | IOC_UPDATE | IOC_DELETE => "IOC Management: write",
         ALERTS_SEARCH | ALERTS_READ => "Alerts: read",
         ALERTS_UPDATE => "Alerts: write",
@@ -221,6 +225,25 @@ async fn ask<T: DeserializeOwned>(plane: &Plane, cx: &Call, request: Request) ->
     })
 }
 
+/// A page of device ids; `limit` is at most 5000, and `offset` with it at most 10 000. Sorted by
+/// what does not change while hosts report.
+pub(super) async fn search_devices(
+    plane: &Plane,
+    cx: &Call,
+    filter: Option<&str>,
+    limit: usize,
+    offset: usize,
+) -> Result<Answer<super::lenient::Text>> {
+    let mut request = Request::get(DEVICES_SEARCH, "/devices/queries/devices/v1")
+        .query("limit", &limit.to_string())
+        .query("offset", &offset.to_string())
+        .query("sort", "device_id.asc");
+    if let Some(filter) = filter {
+        request = request.query("filter", filter);
+    }
+    ask(plane, cx, request).await
+}
+
 /// Device records; at most 5000 ids.
 pub(super) async fn read_devices(
     plane: &Plane,
@@ -375,6 +398,20 @@ pub(super) async fn search_indicators(
     let request = Request::get(IOC_SEARCH, "/iocs/combined/indicator/v1")
         .query("filter", &filter)
         .query("limit", "100");
+    ask(plane, cx, request).await
+}
+
+/// On how many hosts an indicator has been seen. One value a request is all the vendor takes.
+pub(super) async fn count_devices(
+    plane: &Plane,
+    cx: &Call,
+    kind: &str,
+    value: &str,
+) -> Result<Answer<wire::DeviceCount>> {
+    let path = "/iocs/aggregates/indicators/device-count/v1";
+    let request = Request::get(IOC_DEVICES, path)
+        .query("type", kind)
+        .query("value", value);
     ask(plane, cx, request).await
 }
 

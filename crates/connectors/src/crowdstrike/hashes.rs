@@ -1,11 +1,14 @@
 //! `hash.verdict` through custom indicators. What somebody else decided is respected: an `allow` is
 //! never overruled, and only what Quell made or changed is taken back.
 
+use std::time::Duration;
+
 use quell_connector::{Call, Control, Error, Kind, Observed, Reading, Receipt, Result};
 use quell_model::entity::File;
 use quell_model::property::{HashVerdict, Verdict};
-use quell_model::text;
+use quell_model::{FileFacts, text};
 use serde_json::json;
+use tracing::debug;
 
 use super::{CrowdStrike, api, wire};
 
@@ -14,6 +17,9 @@ const MARK: &str = "quell";
 const PLATFORMS: &[&str] = &["windows", "mac", "linux"];
 /// How long a renewed indicator of somebody else's holds; its old end cannot be restored anyway.
 const RENEWED: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 3650);
+
+/// How long a count of hosts is waited for: it makes a ban safer, and must not make it late.
+const COUNTING: Duration = Duration::from_secs(5);
 
 /// A hash as the vendor's indicators know it.
 struct Hash<'a> {
@@ -129,6 +135,26 @@ impl CrowdStrike {
             .into_iter()
             .filter(|known| !known.deleted.is_set());
         Ok(Known(live.collect()))
+    }
+
+    /// On how many hosts the vendor has seen the hash; `None` when it does not say.
+    ///
+    /// Not knowing never fails a read. It means that the ban is decided by the file's name and path
+    /// alone, as it was before anybody asked: a client without the permission, or a vendor whose
+    /// count is down, must not keep malware from being banned. Whoever wants it the other way round
+    /// writes a rule about files without `prevalence`.
+    async fn seen_on(&self, cx: &Call, hash: &Hash<'_>) -> Option<u32> {
+        let cx = cx.within(COUNTING);
+        let answer = api::count_devices(&self.plane, &cx, hash.kind, &hash.value).await;
+        let counted = match answer.and_then(|answer| answer.one(false)) {
+            Ok(counted) => counted,
+            Err(error) => {
+                debug!(error.kind = error.kind.as_str(), %error, "prevalence of a file is unknown");
+                return None;
+            }
+        };
+        // Past some number the vendor stops counting; what it counted until then is still true.
+        u32::try_from(counted.device_count.0?).ok()
     }
 
     /// Makes an indicator, or finds the one that was made meanwhile.
@@ -355,8 +381,21 @@ fn not_ours() -> Error {
 
 impl Control<HashVerdict> for CrowdStrike {
     async fn read(&self, cx: &Call, file: &File) -> Result<Observed<Verdict>> {
-        let known = self.known(cx, &Hash::of(file)?).await?;
-        Ok(Observed::of(Reading::Settled(known.verdict())))
+        let hash = Hash::of(file)?;
+        let verdict = self.known(cx, &hash).await?.verdict();
+        // What is banned already needs no fact to decide about it: no request is spent when a ban is
+        // read back.
+        let prevalence = match verdict {
+            Verdict::Banned => None,
+            _ => self.seen_on(cx, &hash).await,
+        };
+        Ok(Observed {
+            file: FileFacts {
+                prevalence,
+                ..FileFacts::default()
+            },
+            ..Observed::of(Reading::Settled(verdict))
+        })
     }
 
     async fn write(&self, cx: &Call, file: &File, want: &Verdict) -> Result<Receipt> {

@@ -246,8 +246,8 @@ impl Control<HostContainment> for CrowdStrike {
     async fn read(&self, cx: &Call, host: &Host) -> Result<Observed<Containment>> {
         let device = self.device(cx, host).await?;
         Ok(Observed {
-            reading: reading(&device)?,
             asset: facts(&device),
+            ..Observed::of(reading(&device)?)
         })
     }
 

@@ -1,5 +1,6 @@
 //! CrowdStrike Falcon: host containment, process kill through Real Time Response, custom hash
-//! indicators, alerts by polling or by id, and status and comments written back to them.
+//! indicators, alerts by polling or by id, status and comments written back to them, and an inventory
+//! of hosts.
 //!
 //! This file is the identity and the table; everything else lives in the file of its concern.
 
@@ -15,6 +16,7 @@ mod lenient;
 mod probe;
 mod processes;
 mod region;
+mod stock;
 mod wire;
 mod write_back;
 
@@ -66,6 +68,7 @@ impl Vendor for CrowdStrike {
     const NORMALISE: Option<Normalise> = Some(normalise);
     const REFERENCE: Option<Reference> = Some(composite_id_in);
     const ENVELOPE: &'static [&'static str] = &["resources"];
+    const STOCK: &'static [&'static str] = &["Hosts: read"];
     const ROWS: &'static [Row<Self>] = &[
         control::<Self, HostContainment>(Facts {
             needs: &["Hosts: read", "Hosts: write"],
@@ -99,6 +102,7 @@ impl Vendor for CrowdStrike {
                 "A ban stops new executions; it does not end a running process.",
                 "“Custom blocking” must be on in the host's prevention policy for a ban to bite.",
                 "SHA-1 is not supported.",
+                "With `IOCs: read` as well, Quell knows on how many hosts a file was seen and asks before it bans a common one; without it, name and path alone decide.",
             ],
         }),
     ];
@@ -130,6 +134,7 @@ impl Vendor for CrowdStrike {
             feed: self.poll.enabled.then(|| self.clone() as _),
             fetch: Some(self.clone()),
             write_back: self.write_back.then(|| self.clone() as _),
+            take_stock: Some(self.clone()),
             ..Abilities::default()
         }
     }

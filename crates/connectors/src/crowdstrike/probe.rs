@@ -89,10 +89,10 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
     };
     let mut trials = vec![
         (
-            api::DEVICES_READ,
-            "contain_host, release_host, kill_process",
+            api::DEVICES_SEARCH,
+            "every action on hosts, inventory",
             Ok(Request::get(
-                api::DEVICES_READ,
+                api::DEVICES_SEARCH,
                 "/devices/queries/devices/v1?limit=1",
             )),
         ),
@@ -131,6 +131,15 @@ fn trials(falcon: &CrowdStrike) -> Vec<Trial> {
                 api::IOC_SEARCH,
                 "/iocs/combined/indicator/v1?limit=1",
             )),
+        ),
+        (
+            api::IOC_DEVICES,
+            "block_hash: how common a file is",
+            Ok(Request::get(
+                api::IOC_DEVICES,
+                "/iocs/aggregates/indicators/device-count/v1?type=sha256",
+            )
+            .query("value", &"0".repeat(64))),
         ),
         (
             api::IOC_UPDATE,

@@ -35,6 +35,7 @@ pub(super) struct Meta {
 #[serde(default)]
 pub(super) struct Pagination {
     pub(super) after: Text,
+    pub(super) total: Number,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,6 +62,10 @@ pub(super) struct Ids<'a> {
 #[serde(default)]
 pub(super) struct Device {
     pub(super) device_id: Text,
+    pub(super) hostname: Text,
+    pub(super) machine_domain: Text,
+    pub(super) local_ip: Text,
+    pub(super) external_ip: Text,
     pub(super) status: Text,
     pub(super) platform_name: Text,
     pub(super) os_version: Text,
@@ -139,6 +144,13 @@ pub(super) struct Indicator {
     pub(super) from_parent: Flag,
     /// Why an entry was refused.
     pub(super) message: Text,
+}
+
+/// On how many devices an indicator was seen.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeviceCount {
+    pub(super) device_count: Number,
 }
 
 #[derive(Debug, Serialize)]

@@ -208,6 +208,7 @@ async fn the_probe_names_each_missing_permission_and_changes_nothing() {
         (Scope::RtrWrite, "Real time response: write"),
         (Scope::IocRead, "IOC Management: read"),
         (Scope::IocWrite, "IOC Management: write"),
+        (Scope::IocsRead, "IOCs: read"),
         (Scope::AlertsRead, "Alerts: read"),
         (Scope::AlertsWrite, "Alerts: write"),
     ];

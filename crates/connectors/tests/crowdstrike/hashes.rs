@@ -5,8 +5,8 @@ use std::time::Duration;
 use quell_connector::{Kind, Reading};
 use quell_model::entity::File;
 use quell_model::{ActionType, Setting};
-use quell_twins::Fault;
-use quell_twins::crowdstrike::{Endpoint, Fleet, Ioc};
+use quell_twins::crowdstrike::{Endpoint, Fleet, HostSpec, Ioc, Process};
+use quell_twins::{Fault, FaultRule};
 
 use crate::kit::{file, lab, read, set, write};
 use crate::support::Lab;
@@ -241,6 +241,62 @@ async fn the_best_hash_the_vendor_takes_is_used() {
     let zeros = file(&"0".repeat(64));
     let error = write(&lab, &lab.connect(), BAN, &zeros).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unsupported);
+}
+
+/// A fleet of which so many hosts run the file.
+fn running(hosts: usize) -> Fleet {
+    let mut fleet = Fleet::of(hosts, "WS").with(HostSpec::server("SRV-01"));
+    for host in fleet.hosts.iter_mut().take(hosts) {
+        host.processes = vec![Process::new(700, "agent.exe").with_sha256(HASH)];
+    }
+    fleet
+}
+
+#[tokio::test]
+async fn reading_a_hash_says_on_how_many_hosts_it_was_seen() {
+    let lab = lab(running(120)).await;
+    let connected = lab.connect();
+    let observed = read(&lab, &connected, BAN, &file(HASH)).await.unwrap();
+    assert_eq!(observed.file.prevalence, Some(120));
+    assert_eq!(lab.twin.count(Endpoint::IocDevices), 1);
+    write(&lab, &connected, BAN, &file(HASH)).await.unwrap();
+    let observed = read(&lab, &connected, BAN, &file(HASH)).await.unwrap();
+    assert_eq!(observed.reading, Reading::Settled(Setting::named("banned")));
+    assert_eq!(
+        lab.twin.count(Endpoint::IocDevices),
+        1,
+        "a ban that is read back is not counted again"
+    );
+}
+
+#[tokio::test]
+async fn a_count_that_cannot_be_read_is_unknown_and_fails_nothing() {
+    for fault in [
+        None,
+        Some(Fault::ScopeMissing),
+        Some(Fault::StatusBeforeApply { status: 503 }),
+        Some(Fault::GarbageBody),
+        Some(Fault::ErrorInBody {
+            code: 500,
+            message: "search is degraded".to_owned(),
+        }),
+    ] {
+        // Without a fault, the vendor says 404 of a hash nobody runs.
+        let lab = lab(running(if fault.is_some() { 120 } else { 0 })).await;
+        if let Some(fault) = &fault {
+            lab.twin
+                .inject(FaultRule::next(Endpoint::IocDevices, fault.clone()).times(u32::MAX));
+        }
+        let before = quell_model::Clock::now(&*lab.clock);
+        let observed = read(&lab, &lab.connect(), BAN, &file(HASH)).await.unwrap();
+        assert_eq!(observed.file.prevalence, None, "{fault:?}");
+        assert_eq!(
+            observed.reading,
+            Reading::Settled(Setting::named("neutral"))
+        );
+        let waited = quell_model::Clock::now(&*lab.clock).duration_since(before);
+        assert!(waited.as_secs() <= 5, "{fault:?} held it up for {waited}");
+    }
 }
 
 #[tokio::test]

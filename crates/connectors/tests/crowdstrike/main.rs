@@ -17,5 +17,6 @@ mod hashes;
 mod hosts;
 mod kit;
 mod processes;
+mod stock;
 #[path = "../support/mod.rs"]
 mod support;

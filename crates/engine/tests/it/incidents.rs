@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quell_engine::shown;
 use quell_model::{ActionState, ActionType, AssetClass};
 use quell_policy::Settings;
 use serde_json::json;
@@ -151,6 +152,68 @@ async fn antivirus_2013_a_tool_that_flags_itself_is_neither_killed_nor_banned() 
         reason(ActionType::BlockHash),
         "The file is on a never list: “It is the sensor of Laboratory” (file_name labsensor.exe, quell)."
     );
+}
+
+/// April 2010 and April 2017: an update of definitions took svchost.exe, then signed files of the
+/// operating system's maker, for malware and quarantined them wherever they were.
+#[tokio::test]
+async fn definition_updates_2010_and_2017_a_file_half_the_fleet_runs_is_not_banned_by_itself() {
+    for workers in [0, 16] {
+        let world = World::new(workers);
+        world.lab.host("h1", AssetClass::Workstation);
+        world.lab.lock().seen.insert("ab".repeat(32), 412);
+        let document = json!({
+            "id": "a1", "host": "h1", "class": "workstation", "sha256": "ab".repeat(32), "confidence": 100,
+        });
+        world.accept(document).await;
+        world.work_for(Duration::from_secs(60)).await;
+        let actions = world.actions().await;
+        let ban = actions
+            .iter()
+            .find(|action| action.action == ActionType::BlockHash)
+            .unwrap();
+        // The document did not say how common the file is, so the first answer was yes.
+        let history = world.store.history(ban.id).await.unwrap();
+        assert_eq!(history[0].to, ActionState::Scheduled, "{history:#?}");
+        assert_eq!(ban.state, ActionState::AwaitingApproval);
+        let [reason] = ban.decision.reasons.as_slice() else {
+            panic!("{:#?}", ban.decision);
+        };
+        assert_eq!(reason.rule, "ask-ban-common");
+        assert!(reason.text.contains("412 machines"), "{}", reason.text);
+        assert!(world.lab.lock().banned.is_empty());
+        assert_eq!(history.last().unwrap().evidence["file"]["prevalence"], 412);
+        // What a person approves names the number: another one is another question.
+        let mut other = ban.clone();
+        other.file.prevalence = Some(3);
+        assert_ne!(shown(ban), shown(&other));
+        world
+            .engine
+            .answer(ban.id, &shown(ban), "ana", true, "it is the worm")
+            .await
+            .unwrap();
+        world.work_for(Duration::from_secs(60)).await;
+        assert!(world.lab.lock().banned.contains_key(&"ab".repeat(32)));
+    }
+}
+
+#[tokio::test]
+async fn a_rare_file_and_one_the_vendor_knows_nothing_of_are_banned_by_themselves() {
+    for seen in [Some(99), None] {
+        let world = World::new(16);
+        world.lab.host("h1", AssetClass::Workstation);
+        let hash = "cd".repeat(32);
+        world
+            .lab
+            .lock()
+            .seen
+            .extend(seen.map(|n| (hash.clone(), n)));
+        world
+            .accept(json!({ "id": "a1", "host": "h1", "class": "workstation", "sha256": hash }))
+            .await;
+        world.work_for(Duration::from_secs(60)).await;
+        assert!(world.lab.lock().banned.contains_key(&hash), "{seen:?}");
+    }
 }
 
 /// January 2023: a rule deleted shortcuts also where people had set it to watch only.

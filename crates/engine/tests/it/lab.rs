@@ -13,7 +13,9 @@ use quell_connector::{
 use quell_model::alert::{Note, Prevention};
 use quell_model::entity::{File, Host, Process};
 use quell_model::property::{Containment, HashVerdict, HostContainment, KillProcess, Verdict};
-use quell_model::{Alert, AlertKind, AlertStatus, AssetClass, AssetFacts, Notice, Severity};
+use quell_model::{
+    Alert, AlertKind, AlertStatus, AssetClass, AssetFacts, FileFacts, Notice, Severity,
+};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -48,6 +50,8 @@ pub(crate) struct HostState {
 pub(crate) struct State {
     pub(crate) hosts: BTreeMap<String, HostState>,
     pub(crate) banned: BTreeMap<String, Verdict>,
+    /// On how many hosts each hash was seen; the vendor does not say it of others.
+    pub(crate) seen: BTreeMap<String, u32>,
     /// Times each process was killed, by host and pid.
     pub(crate) kills: BTreeMap<(String, u32), u32>,
     /// Times a write changed something, by "contain h1".
@@ -161,11 +165,11 @@ impl Control<HostContainment> for Lab {
                 None => Reading::Settled(value(host.contained)),
             };
             Ok(Observed {
-                reading,
                 asset: AssetFacts {
                     class: host.class,
                     ..AssetFacts::default()
                 },
+                ..Observed::of(reading)
             })
         })
         .await
@@ -206,7 +210,13 @@ impl Control<HashVerdict> for Lab {
         self.call("read", |state| {
             let hash = target.sha256.clone().unwrap_or_default();
             let verdict = state.banned.get(&hash).cloned().unwrap_or(Verdict::Neutral);
-            Ok(Observed::of(Reading::Settled(verdict)))
+            Ok(Observed {
+                file: FileFacts {
+                    prevalence: state.seen.get(&hash).copied(),
+                    ..FileFacts::default()
+                },
+                ..Observed::of(Reading::Settled(verdict))
+            })
         })
         .await
     }

@@ -5,10 +5,9 @@ use quell_model::entity::{
     AccessKey, Account, CloudInstance, EmailMessage, File, Host, InboxRule, NetworkIndicator,
     Process, Sender,
 };
-use quell_model::{AssetFacts, Severity};
+use quell_model::{AssetFacts, FileFacts, Severity};
 
 use super::*;
-use crate::question::FileFacts;
 
 fn schema() -> Schema {
     let text = include_str!("../../../../policies/quell.cedarschema");

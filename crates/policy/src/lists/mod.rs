@@ -11,6 +11,7 @@ mod glob;
 mod index;
 mod names;
 mod place;
+mod relied_on;
 mod search;
 mod special;
 
@@ -18,4 +19,4 @@ pub(crate) use contradiction::{Placed, contradictions};
 pub use entry::{Draft, Entry, LONGEST, Problem, Problems, Strength, Subject};
 pub use index::Lists;
 pub use search::{Found, Lookup, MOST};
-pub use special::special;
+pub use special::{shared, special};

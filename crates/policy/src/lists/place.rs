@@ -136,13 +136,7 @@ impl Place {
             return Some(Self::Network(network));
         }
         if text.contains(['/', '\\', ':', '?', '#', '@']) {
-            // Browsers forgive `http:\\a.com`, and so does this; `a.com:80` is no scheme but a port.
-            let url = Url::parse(text).ok().filter(Url::has_host);
-            let url = match url {
-                None if !text.contains("://") => Url::parse(&format!("http://{text}")).ok()?,
-                url => url?,
-            };
-            return Self::host(url.host_str()?);
+            return Self::host(url(text)?.host_str()?);
         }
         let below = text.strip_prefix("*.").or_else(|| text.strip_prefix('.'));
         Self::host(below.unwrap_or(text))
@@ -157,6 +151,19 @@ impl Place {
             Host::Ipv4(address) => Some(Self::Network(Network::of(address.into()))),
             Host::Ipv6(address) => Some(Self::Network(Network::of(address.into()))),
         }
+    }
+}
+
+/// Whether a text is a URL that names more than a host.
+pub(super) fn is_page(text: &str) -> bool {
+    url(text.trim()).is_some_and(|url| url.path() != "/" || url.query().is_some())
+}
+
+fn url(text: &str) -> Option<Url> {
+    // Browsers forgive `http:\\a.com`, and so does this; `a.com:80` is no scheme but a port.
+    match Url::parse(text).ok().filter(Url::has_host) {
+        None if !text.contains("://") => Url::parse(&format!("http://{text}")).ok(),
+        url => url,
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is never a sensible target of a network block, whatever the lists say. Owns the special
-//! ranges and names; whether a block runs is policy's business.
+//! What is never a sensible target of a network block, whatever the lists say, and what many others
+//! share. Owns the special ranges and names; whether a block runs is policy's business.
 //!
 //! Addresses are those of IANA's registries of special-purpose IPv4 and IPv6 addresses, of IPv4 and
 //! IPv6 multicast, and of the IPv6 address space. Public suffixes are those of publicsuffix.org, as
@@ -9,9 +9,10 @@
 use std::sync::LazyLock;
 
 use psl::Psl;
-use quell_model::entity::NetworkIndicator;
+use quell_model::entity::{IndicatorKind, NetworkIndicator};
 
-use super::place::{Network, Place};
+use super::place::{self, Network, Place};
+use super::relied_on;
 
 /// The widest network worth blocking, as people write its prefix: a neighbourhood, not a provider.
 const WIDEST: (u8, u8) = (24, 64);
@@ -22,6 +23,11 @@ const WIDE: &str =
 const DOTLESS: &str = "The name has no dot: it is a machine nearby or a whole top-level domain.";
 const SUFFIX: &str = "The name is a public suffix: everybody can have a name below it.";
 const LOOPBACK_NAME: &str = "The name stands for the machine itself.";
+const TOP: &str = "It is one of the most visited domains: a block would hit everybody.";
+const PAGE: &str = "It is a page on one of the most visited domains.";
+const BELOW: &str = "The name is below one of the most visited domains.";
+const RANGE: &str =
+    "The address belongs to a cloud, a content network or a mail provider, where many share one.";
 const PRIVATE_NAME: &str = "The name means something else in every network.";
 
 /// Names that lead nowhere outside, themselves and everything below (RFC 6761, 6762, 8375; ICANN
@@ -102,14 +108,39 @@ const RESERVED: &str = "The address is reserved: no machine on the internet has 
 ///
 /// Special are addresses and networks that are private or have another special purpose, networks
 /// wider than /24 (IPv4) or /64 (IPv6), public suffixes (`com`, `co.uk`, `github.io`), names without
-/// a dot or of private networks, URLs on one of these, and what is none of the three at all.
+/// a dot or of private networks, URLs on one of these, the most visited domains and hosts, and what
+/// is none of the three at all.
 #[must_use]
 pub fn special(indicator: &NetworkIndicator) -> Option<&'static str> {
     match Place::read(&indicator.value) {
         None => Some(NOTHING),
         Some(Place::Network(network)) => special_network(network),
-        Some(Place::Name(name)) => special_name(&name),
+        Some(Place::Name(name)) => special_name(&name)
+            .or_else(|| (relied_on::is_top(&name) && !is_page(indicator)).then_some(TOP)),
     }
+}
+
+/// Why a block would hit many others beside whoever it is meant for: one sentence. Nothing when it
+/// would not, or when the target is [`special`] anyway.
+///
+/// Attackers rent machines in the same clouds and sign up for the same services, so this is no reason
+/// never to block; it is one to look first.
+#[must_use]
+pub fn shared(indicator: &NetworkIndicator) -> Option<&'static str> {
+    match Place::read(&indicator.value)? {
+        Place::Network(network) => {
+            let shared = special_network(network).is_none() && relied_on::is_shared(network);
+            shared.then_some(RANGE)
+        }
+        Place::Name(name) if special_name(&name).is_some() => None,
+        Place::Name(name) if relied_on::is_top(&name) => is_page(indicator).then_some(PAGE),
+        Place::Name(name) => relied_on::is_below_top(&name).then_some(BELOW),
+    }
+}
+
+/// Whether it is about one page and not about a whole host.
+fn is_page(indicator: &NetworkIndicator) -> bool {
+    indicator.kind == IndicatorKind::Url && place::is_page(&indicator.value)
 }
 
 fn special_network(network: Network) -> Option<&'static str> {
@@ -156,10 +187,8 @@ fn special_name(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use quell_model::entity::IndicatorKind;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn of(value: &str) -> Option<&'static str> {
         special(&NetworkIndicator {
@@ -259,6 +288,47 @@ mod tests {
         }
     }
 
+    fn value(kind: IndicatorKind, value: &str) -> NetworkIndicator {
+        NetworkIndicator {
+            kind,
+            value: value.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_top_domain_is_no_target_however_it_is_written_and_one_page_of_it_is_for_a_person() {
+        use IndicatorKind::{Domain, Ip, Url};
+        for (kind, text, special_for, shared_for) in [
+            (Domain, "google.com", Some(TOP), None),
+            (Domain, "*.Google.com.", Some(TOP), None),
+            (Domain, "google.com/x", Some(TOP), None),
+            (Url, "https://www.facebook.com", Some(TOP), None),
+            (Url, "https://facebook.com:443/#top", Some(TOP), None),
+            (
+                Url,
+                "https://docs.google.com/forms/d/evil",
+                None,
+                Some(PAGE),
+            ),
+            (Url, "facebook.com/?next=evil", None, Some(PAGE)),
+            (Domain, "blog.google.com", None, Some(BELOW)),
+            (Url, "https://blog.google.com/x", None, Some(BELOW)),
+            (Url, "https://evil.blogspot.com/x", None, None),
+            (Domain, "evil.duckdns.org", None, None),
+            (Domain, "duckdns.org", Some(SUFFIX), None),
+            (Ip, "104.16.132.229", None, Some(RANGE)),
+            (Url, "https://104.16.132.229/x", None, Some(RANGE)),
+            (Ip, "104.16.0.0/12", Some(WIDE), None),
+            (Ip, "185.220.101.1", None, None),
+            (Ip, "10.0.0.1", Some(PRIVATE), None),
+            (Domain, "nothing at all", Some(NOTHING), None),
+        ] {
+            let indicator = value(kind, text);
+            assert_eq!(special(&indicator), special_for, "{text}");
+            assert_eq!(shared(&indicator), shared_for, "{text}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -266,6 +336,8 @@ mod tests {
         fn no_text_makes_it_stumble(value in any::<String>()) {
             let why = of(&value);
             prop_assert!(why.is_none_or(|why| why.ends_with('.')));
+            let shared = shared(&NetworkIndicator { kind: IndicatorKind::Url, value });
+            prop_assert!(why.is_none() || shared.is_none());
         }
     }
 }

@@ -5,8 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use quell_model::action::Basis;
 use quell_model::entity::{Account, File, Host, Process};
-use quell_model::{ActionType, AssetClass, AssetFacts, Entity, Outcome, Severity};
-use quell_policy::{FileFacts, Policy, Source};
+use quell_model::{ActionType, AssetClass, AssetFacts, Entity, FileFacts, Outcome, Severity};
+use quell_policy::{Policy, Source};
 
 use crate::support::{Case, builtin, shipped_rules, target};
 

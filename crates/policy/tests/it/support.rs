@@ -7,8 +7,10 @@ use quell_model::entity::{
     AccessKey, Account, CloudInstance, EmailMessage, File, Host, InboxRule, IndicatorKind,
     NetworkIndicator, Process, Sender,
 };
-use quell_model::{ActionType, AssetClass, AssetFacts, Decision, Entity, EntityType, Severity};
-use quell_policy::{Diagnostics, FileFacts, Policy, Question, Settings, Source};
+use quell_model::{
+    ActionType, AssetClass, AssetFacts, Decision, Entity, EntityType, FileFacts, Severity,
+};
+use quell_policy::{Diagnostics, Policy, Question, Settings, Source};
 
 /// Everything a question refers to, owned.
 #[derive(Debug, Clone)]

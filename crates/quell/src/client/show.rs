@@ -116,6 +116,9 @@ pub(super) fn summary(detail: &ActionDetail) -> String {
     known.extend(action.asset.critical.then(|| "critical".to_owned()));
     known.extend(action.asset.labels.iter().cloned());
     fact("asset", PLAIN, known.join(" · "));
+    if !action.file.is_empty() {
+        fact("file", PLAIN, action.file.words().join(" · "));
+    }
     let confidence = action
         .confidence
         .map_or(String::new(), |c| format!(" · confidence {c}"));

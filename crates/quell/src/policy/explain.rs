@@ -1,6 +1,6 @@
 //! `quell policy explain`: why an action was decided as it was, with what was known at that moment.
 
-use quell_model::{ActionState, Decision, Outcome, Transition};
+use quell_model::{ActionState, Decision, FileFacts, Outcome, Transition};
 use quell_server::api::ActionDetail;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,6 +25,8 @@ struct Kept {
     decision: Decision,
     #[serde(default)]
     asset: quell_model::AssetFacts,
+    #[serde(default, skip_serializing_if = "FileFacts::is_empty")]
+    file: FileFacts,
     #[serde(default)]
     lists: Lists,
     #[serde(default)]
@@ -146,6 +148,7 @@ fn one(row: &Transition, kept: &Kept, again: bool) -> String {
             .iter()
             .map(|label| format!("label {label}")),
     );
+    known.extend(kept.file.words());
     let mut facts = Columns::default();
     facts.row([(QUIET, "known of it".into()), (PLAIN, known.join(", "))]);
     facts.row([(QUIET, "lists".into()), (PLAIN, lists(&kept.lists))]);

@@ -38,6 +38,13 @@ pub(super) fn page(connector: &Connector) -> String {
             connector.id
         ));
     }
+    if !connector.stock.is_empty() {
+        page.heading("Machines");
+        page.text(&format!(
+            "Quell learns from it how many machines there are and which of them are domain controllers. Permissions it needs: {}.",
+            connector.stock.join(", ")
+        ));
+    }
     let rows = connector.rows();
     if !rows.is_empty() {
         page.heading("What it can do");

@@ -7,7 +7,7 @@ use quell_model::alert::Prevention;
 use quell_model::entity::Host;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, AlertKind, AlertStatus, AssetFacts,
-    Basis, Cause, Clocks, ConnectionId, Decision, EffectBy, Entity, IncidentId, NodeId,
+    Basis, Cause, Clocks, ConnectionId, Decision, EffectBy, Entity, FileFacts, IncidentId, NodeId,
     OrganizationId, Outcome, Severity, Transition,
 };
 use quell_store::{Ingest, Ingested, JobKind, NewJob, Proposed, Store};
@@ -76,6 +76,7 @@ pub(crate) fn contain(number: u128, target: &str, state: ActionState) -> Propose
         action: ActionType::ContainHost,
         target: host(target),
         asset: AssetFacts::default(),
+        file: FileFacts::default(),
         playbook: "malicious-process".into(),
         state,
         decision: Decision::because(Outcome::Auto, "rule", "Because."),

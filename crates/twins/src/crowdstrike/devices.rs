@@ -13,6 +13,10 @@ use crate::http::Reply;
 /// The vendor's own integrations differ between 100 and 500 ids per action call; the twin holds the stricter line.
 const MOST_ACTION_IDS: usize = 100;
 
+/// How far an offset reaches. The vendor names no number for hosts; it is that of its other searches, and its scroll
+/// endpoint exists for what lies beyond.
+const MOST_LISTED: usize = 10_000;
+
 #[derive(Debug, Deserialize)]
 struct Ids {
     #[serde(default)]
@@ -23,6 +27,12 @@ struct Ids {
 pub(crate) fn query(cx: &Cx<'_>) -> Result<Reply, Reply> {
     let limit = cx.number("limit", 100, 5000)?;
     let offset = cx.number("offset", 0, usize::MAX)?;
+    if offset.saturating_add(limit) > MOST_LISTED {
+        return Err(cx.refuse(
+            400,
+            format!("offset and limit must add up to at most {MOST_LISTED}"),
+        ));
+    }
     let filter = cx.filter(cx.query.get("filter"))?;
     let sees = |cid: &str| cx.caller.sees(cid);
     let search = Search {

@@ -21,6 +21,8 @@ pub enum Scope {
     IocRead,
     /// IOC Management: write.
     IocWrite,
+    /// IOCs (Indicators of Compromise): read, a scope of its own beside IOC Management.
+    IocsRead,
     /// Real time response: read.
     RtrRead,
     /// Real time response: write.
@@ -29,13 +31,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AlertsRead,
         Self::AlertsWrite,
         Self::HostsRead,
         Self::HostsWrite,
         Self::IocRead,
         Self::IocWrite,
+        Self::IocsRead,
         Self::RtrRead,
         Self::RtrWrite,
     ];
@@ -78,12 +81,13 @@ pub enum Endpoint {
     IocDelete,
     IocCombined,
     IocQuery,
+    IocDevices,
     Unknown,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order they are counted.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Token,
         Self::TokenRevoke,
         Self::DeviceQuery,
@@ -115,6 +119,7 @@ impl Endpoint {
         Self::IocDelete,
         Self::IocCombined,
         Self::IocQuery,
+        Self::IocDevices,
         Self::Unknown,
     ];
 
@@ -162,6 +167,7 @@ impl Endpoint {
             ("DELETE", "/iocs/entities/indicators/v1") => Self::IocDelete,
             ("GET", "/iocs/combined/indicator/v1") => Self::IocCombined,
             ("GET", "/iocs/queries/indicators/v1") => Self::IocQuery,
+            ("GET", "/iocs/aggregates/indicators/device-count/v1") => Self::IocDevices,
             _ => Self::Unknown,
         }
     }
@@ -190,6 +196,7 @@ impl Endpoint {
             }
             Self::IocCreate | Self::IocUpdate | Self::IocDelete => Scope::IocWrite,
             Self::IocRead | Self::IocCombined | Self::IocQuery => Scope::IocRead,
+            Self::IocDevices => Scope::IocsRead,
         })
     }
 
@@ -224,7 +231,8 @@ impl Endpoint {
             | Self::IocUpdate
             | Self::IocDelete
             | Self::IocCombined
-            | Self::IocQuery => "ioc-api",
+            | Self::IocQuery
+            | Self::IocDevices => "ioc-api",
             Self::DeviceQuery
             | Self::DeviceCombined
             | Self::DeviceRead
@@ -269,6 +277,7 @@ impl Endpoint {
             Self::IocDelete => "ioc_delete",
             Self::IocCombined => "ioc_combined",
             Self::IocQuery => "ioc_query",
+            Self::IocDevices => "ioc_devices",
             Self::Unknown => "unknown",
         }
     }

@@ -411,6 +411,18 @@ impl HostTable {
             .collect()
     }
 
+    /// How many hosts run a program with this hash.
+    pub(crate) fn running(&self, sha256: &str, sees: impl Fn(&str) -> bool) -> usize {
+        let runs = |row: &&HostRow| {
+            let processes = &row.spec.processes;
+            sees(&row.cid)
+                && processes
+                    .iter()
+                    .any(|process| process.sha256.eq_ignore_ascii_case(sha256))
+        };
+        self.rows.iter().filter(runs).count()
+    }
+
     pub(crate) fn aid_of(&self, hostname: &str) -> Option<String> {
         let place = self.by_name.get(hostname)?.first()?;
         self.rows.get(*place).map(|row| row.aid.clone())

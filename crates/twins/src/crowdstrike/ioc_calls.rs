@@ -1,9 +1,9 @@
 //! The indicator endpoints: create, read, update, delete, and the two searches.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
-use super::iocs::{Ioc, admit};
+use super::iocs::{Ioc, admit, is_valid};
 use super::state::Cx;
 use super::wire::{ApiError, Pagination};
 use crate::clock::rfc3339;
@@ -222,6 +222,32 @@ pub(crate) fn delete(cx: &Cx<'_>) -> Result<Reply, Reply> {
     }
     drop(tenant);
     Ok(found_or_missing(cx, deleted, &errors))
+}
+
+/// `GET /iocs/aggregates/indicators/device-count/v1`: on how many of the caller's hosts one value was seen. There it
+/// need not be an indicator; a value nobody saw is 404, as the vendor's integrations expect.
+pub(crate) fn count_devices(cx: &Cx<'_>) -> Result<Reply, Reply> {
+    let asked = |name: &str| {
+        let given = cx.query.get(name).filter(|text| !text.is_empty());
+        given.ok_or_else(|| cx.refuse(400, format!("{name} is required")))
+    };
+    let (kind, value) = (asked("type")?, asked("value")?.to_ascii_lowercase());
+    if !is_valid(kind, &value) {
+        return Err(cx.refuse(400, format!("Invalid value for type {kind}: '{value}'")));
+    }
+    let tenant = cx.shared.tenant();
+    // Only hashes of running programs leave a trace here.
+    let count = match kind {
+        "sha256" => tenant.hosts.running(&value, |cid| cx.caller.sees(cid)),
+        _ => 0,
+    };
+    drop(tenant);
+    if count == 0 {
+        let message = format!("{kind}:{value} was not seen on any device");
+        return Err(cx.refuse(404, message));
+    }
+    let counted = json!({ "type": kind, "value": value, "device_count": count });
+    Ok(cx.wrap().ok([counted]))
 }
 
 /// `GET /iocs/combined/indicator/v1` (whole indicators) and `GET /iocs/queries/indicators/v1` (their ids). Offsets end at

@@ -139,6 +139,12 @@ impl Ioc {
     }
 }
 
+/// Whether the vendor has such a type, and the value is one of it.
+pub(crate) fn is_valid(kind: &str, value: &str) -> bool {
+    let known = HASHES.iter().any(|(name, _)| *name == kind) || NETWORK.contains(&kind);
+    known && value_is_valid(kind, value)
+}
+
 fn value_is_valid(kind: &str, value: &str) -> bool {
     if let Some((_, length)) = HASHES.iter().find(|(name, _)| *name == kind) {
         return value.len() == *length && value.bytes().all(|byte| byte.is_ascii_hexdigit());

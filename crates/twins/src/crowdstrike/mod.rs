@@ -7,6 +7,7 @@
 mod alert_document;
 mod alerts;
 mod auth;
+mod company;
 mod control;
 mod devices;
 mod endpoint;
@@ -30,6 +31,7 @@ use serde_json::Value;
 
 pub use alert_document::{AlertSpec, Disposition};
 pub use auth::ApiClient;
+pub use company::{Company, SPAN};
 pub use endpoint::{Endpoint, Scope};
 pub use fleet::{Connectivity, Containment, Fleet, HostClass, HostSpec, Platform, Process};
 pub use hosts::{Host, HostCalls};
@@ -314,6 +316,16 @@ impl CrowdStrike {
     /// When no host has the agent id it names.
     pub fn add_alert(&self, alert: &AlertSpec) -> Result<String, Error> {
         control::add_alert(&self.shared, alert)
+    }
+
+    /// Raises many detections.
+    ///
+    /// # Errors
+    /// When no host has the agent id that one of them names; those before it are raised.
+    pub fn add_alerts(&self, alerts: &[AlertSpec]) -> Result<(), Error> {
+        alerts
+            .iter()
+            .try_for_each(|alert| self.add_alert(alert).map(drop))
     }
 
     /// Adds an alert document as it is, or replaces the one with the same `composite_id`.

@@ -283,6 +283,7 @@ async fn run(
         Endpoint::IocDelete => ioc_calls::delete(&cx),
         Endpoint::IocCombined => ioc_calls::search(&cx, true),
         Endpoint::IocQuery => ioc_calls::search(&cx, false),
+        Endpoint::IocDevices => ioc_calls::count_devices(&cx),
         Endpoint::Token | Endpoint::TokenRevoke | Endpoint::Unknown => {
             Ok(devices::no_such_endpoint(trace_id))
         }

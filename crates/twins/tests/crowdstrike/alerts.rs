@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use quell_twins::crowdstrike::{AlertSpec, Config, Disposition, Fleet, Process};
+use quell_twins::crowdstrike::{AlertSpec, Company, Config, Disposition, Fleet, Process};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -136,6 +136,28 @@ async fn paging_by_cursor_shows_every_alert_once_even_those_of_one_instant() -> 
     let mut falling = walk(&api, json!({"limit": 7, "sort": "updated_timestamp|desc"})).await?;
     falling.reverse();
     assert_eq!(rising, falling);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_company_s_alerts_are_served_page_by_page_oldest_first() -> Outcome {
+    let config = Config::manual();
+    let now = jiff::Timestamp::constant(1_790_000_000, 0);
+    let Company { fleet, alerts } = Company::made_up(300, 2500, 7, now);
+    let api = Api::with(Config {
+        start_at: Some(now),
+        fleet,
+        ..config
+    })
+    .await?;
+    api.twin.add_alerts(&alerts)?;
+    let body = json!({"sort": "updated_timestamp|asc", "limit": 1000});
+    let walked = walk(&api, body).await?;
+    assert_eq!(walked.len(), 2500);
+    assert_eq!(walked.iter().collect::<BTreeSet<_>>().len(), 2500);
+    for (id, alert) in walked.iter().zip(&alerts) {
+        assert!(id.contains(&alert.aid), "{id}");
+    }
     Ok(())
 }
 

@@ -124,6 +124,15 @@ def devices():
     check("online states", [state["state"] for state in states], ["online", "offline"])
     combined = hosts.query_devices_by_filter_combined(filter="product_type_desc:'Domain Controller'")
     check("combined", [device["hostname"] for device in combined["body"]["resources"]], ["DC-01"])
+    for offset, wanted in [(0, ["DC-01"]), (1, [])]:
+        page = hosts.query_devices_by_filter(
+            filter="product_type_desc:'Domain Controller'", sort="device_id.asc", limit=1000, offset=offset
+        )
+        found = page["body"]["resources"]
+        named = [d["hostname"] for d in hosts.get_device_details(ids=found)["body"]["resources"]] if found else []
+        check("domain controllers", (named, page["body"]["meta"]["pagination"]["total"]), (wanted, 1))
+    check("how many", hosts.query_devices_by_filter(limit=1)["body"]["meta"]["pagination"]["total"], 8)
+    check("offset too far", hosts.query_devices_by_filter(limit=5000, offset=5001)["status_code"], 400)
     check("bad filter", hosts.query_devices_by_filter(filter="hostname='x'")["status_code"], 400)
 
 
@@ -286,6 +295,24 @@ def indicators():
     check("detect a domain", api.indicator_create(**{**domain, "action": "detect"})["status_code"], 201)
 
 
+def sightings():
+    ioc = IOC(auth_object=login())
+    seen = "5e" * 32
+    check("unseen", ioc.devices_count(type="sha256", value=seen)["status_code"], 404)
+    for number, name in enumerate(["WS-FINANCE-01", "SRV-FILES-01"], 1):
+        aid = host_named(ioc.auth_object, name)
+        control("PATCH", f"hosts/{aid}", {"processes": [{"pid": 700, "image": "agent.exe", "sha256": seen}]})
+        answer = ioc.devices_count(type="sha256", value=seen)
+        check("seen status", answer["status_code"], 200)
+        counted = answer["body"]["resources"][0]
+        check("seen on", (counted["type"], counted["value"], counted["device_count"]), ("sha256", seen, number))
+    check("no value", ioc.devices_count(type="sha256")["status_code"], 400)
+    check("no hash", ioc.devices_count(type="sha256", value="x")["status_code"], 400)
+    control("POST", "clients", {"id": "manager", "secret": "s", "scopes": ["ioc_read"]})
+    manager = IOC(auth_object=login(client_id="manager", client_secret="s"))
+    check("another scope", manager.devices_count(type="sha256", value=seen)["status_code"], 403)
+
+
 def whole_sdk():
     """The one-class flavour of the SDK reaches the same endpoints by operation id."""
     harness = APIHarnessV2(base_url=BASE, **CLIENT)
@@ -296,7 +323,7 @@ def whole_sdk():
 
 
 JOBS = [token, bad_secret, expired_token, missing_scope, devices, contain_and_lift, real_time_response, batch_kill,
-        alerts, indicators, whole_sdk]
+        alerts, indicators, sightings, whole_sdk]
 
 
 def main():
