@@ -15,16 +15,18 @@ mod lists;
 mod outbox;
 mod reads;
 mod sqlite;
+mod stock;
 
 pub use actions::{Advance, Answer, NewJob, Stored};
 pub use budgets::{Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};
-pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState, Stock};
+pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState};
 pub use outbox::{Dispatch, Envelope};
 pub use reads::{ActionFilter, AlertRecord, ApprovalRecord, IncidentRecord};
 pub use sqlite::Store;
+pub use stock::Stock;
 
 /// Microseconds since 1970 UTC: how times are stored and compared.
 pub(crate) fn micros(at: jiff::Timestamp) -> i64 {
