@@ -17,18 +17,20 @@ mod outbox;
 mod pulse;
 mod reads;
 mod sqlite;
+mod stock;
 
 pub use actions::{Advance, Answer, NewJob, Stored};
 pub use budgets::{Brake, Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};
-pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState, Stock};
+pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState};
 pub use opt_ins::OptInChange;
 pub use outbox::{Dispatch, Envelope};
 pub use pulse::{FirstSeen, Of, RECENT, Storm, StormLimit};
 pub use reads::{ActionFilter, AlertRecord, ApprovalRecord, IncidentRecord};
 pub use sqlite::Store;
+pub use stock::Stock;
 
 /// Microseconds since 1970 UTC: how times are stored and compared.
 pub(crate) fn micros(at: jiff::Timestamp) -> i64 {

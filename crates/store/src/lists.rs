@@ -1,7 +1,7 @@
 //! Entries of protection lists that are kept at run time, and the record of who changed them. Owns
 //! that every change is recorded with it; what an entry says is JSON text here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use quell_model::{ListEntryId, OrganizationId};
@@ -11,7 +11,6 @@ use crate::actions::NewJob;
 use crate::error::{Error, Result};
 use crate::ingest::parse;
 use crate::jobs::{self, Claim, JobKind};
-use crate::outbox::{self, Envelope};
 use crate::sqlite::Store;
 use crate::{instant, micros};
 
@@ -47,17 +46,6 @@ pub struct ListState {
     change: i64,
     /// How many machines each connection found when it last took stock.
     pub machines: BTreeMap<String, u64>,
-}
-
-/// What a connection found when it took stock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stock {
-    /// The connection, which is the source of the entries.
-    pub connection: String,
-    /// How many machines there are.
-    pub machines: u64,
-    /// All entries of this source from now on.
-    pub entries: Vec<ListEntry>,
 }
 
 macro_rules! changes {
@@ -213,105 +201,6 @@ impl Store {
         .await
     }
 
-    /// Replaces all entries of one source by what its connection found, and comes back at `next`. An
-    /// entry that says precisely what one says that is there stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::Fenced`] when the claim is gone; then nothing is changed.
-    pub async fn restock(
-        &self,
-        claim: Claim,
-        next: Timestamp,
-        hand: ListHand,
-        stock: Stock,
-    ) -> Result<()> {
-        self.write(move |db| {
-            again(db, &claim, next)?;
-            let organization = &hand.organization;
-            let known: Vec<ListEntry> = db
-                .prepare_cached(
-                    "SELECT id, source, expires, document FROM list_entries
-                     WHERE organization = ?1 AND source = ?2 ORDER BY id",
-                )?
-                .query_map(params![organization.as_str(), stock.connection], entry)?
-                .map(|row| row?)
-                .collect::<Result<_>>()?;
-            let wanted: HashSet<&str> = stock.entries.iter().map(said).collect();
-            let there: HashSet<&str> = known.iter().map(said).collect();
-            for entry in known.iter().filter(|entry| !wanted.contains(said(entry))) {
-                remove(db, &hand, entry, ListChange::Removed)?;
-            }
-            for entry in stock.entries.iter().filter(|e| !there.contains(said(e))) {
-                add(db, &hand, entry)?;
-            }
-            db.prepare_cached(
-                "INSERT INTO facts (name, value) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            )?
-            .execute(params![
-                machines(organization, &stock.connection),
-                stock.machines.to_string()
-            ])?;
-            db.prepare_cached("DELETE FROM facts WHERE name = ?1")?
-                .execute([doubted(organization, &stock.connection)])?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Leaves a connection's entries as they are because what it found is doubted, tells people unless
-    /// they were told since it was last believed, and comes back at `next`.
-    ///
-    /// # Errors
-    /// [`Error::Fenced`] when the claim is gone.
-    pub async fn doubt_stock(
-        &self,
-        claim: Claim,
-        next: Timestamp,
-        organization: &OrganizationId,
-        connection: &str,
-        messages: Vec<Envelope>,
-    ) -> Result<()> {
-        let name = doubted(organization, connection);
-        let texts = messages
-            .iter()
-            .map(|message| serde_json::to_string(&message.notice))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.write(move |db| {
-            again(db, &claim, next)?;
-            let first = db
-                .prepare_cached(
-                    "INSERT INTO facts (name, value) VALUES (?1, 'true') ON CONFLICT DO NOTHING",
-                )?
-                .execute([&name])?;
-            if first == 1 {
-                for (message, text) in messages.iter().zip(&texts) {
-                    outbox::post(db, message, text)?;
-                }
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Whether what a connection found when it last took stock is doubted.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn stock_is_doubted(
-        &self,
-        organization: &OrganizationId,
-        connection: &str,
-    ) -> Result<bool> {
-        let name = doubted(organization, connection);
-        self.read(move |db| {
-            Ok(db
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM facts WHERE name = ?1)")?
-                .query_row([name], |row| row.get(0))?)
-        })
-        .await
-    }
-
     /// What happened to entries, newest first: to all of them or to one, before the line numbered
     /// `before`.
     ///
@@ -367,16 +256,8 @@ fn state(db: &Connection, organization: &OrganizationId) -> Result<ListState> {
     Ok(ListState { change, machines })
 }
 
-fn machines(organization: &OrganizationId, connection: &str) -> String {
+pub(crate) fn machines(organization: &OrganizationId, connection: &str) -> String {
     format!("machines:{organization}:{connection}")
-}
-
-fn doubted(organization: &OrganizationId, connection: &str) -> String {
-    format!("stock-doubted:{organization}:{connection}")
-}
-
-fn said(entry: &ListEntry) -> &str {
-    &entry.document
 }
 
 fn missing(id: ListEntryId) -> Error {
@@ -388,20 +269,6 @@ fn missing(id: ListEntryId) -> Error {
 
 fn sweep(organization: &OrganizationId, due: Timestamp) -> NewJob {
     NewJob::at(JobKind::SweepLists, organization, due)
-}
-
-/// The job is done and comes back at `next`.
-fn again(db: &Connection, claim: &Claim, next: Timestamp) -> Result<()> {
-    let changed = db
-        .prepare_cached(
-            "UPDATE jobs SET holder = NULL, due = ?3, attempts = 0 WHERE key = ?1 AND holder = ?2",
-        )?
-        .execute(params![claim.key, claim.token, micros(next)])?;
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(Error::Fenced(claim.key.clone()))
-    }
 }
 
 fn find(
@@ -417,7 +284,7 @@ fn find(
     .transpose()
 }
 
-fn add(db: &Connection, hand: &ListHand, entry: &ListEntry) -> Result<()> {
+pub(crate) fn add(db: &Connection, hand: &ListHand, entry: &ListEntry) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO list_entries (id, organization, source, expires, document)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -432,7 +299,12 @@ fn add(db: &Connection, hand: &ListHand, entry: &ListEntry) -> Result<()> {
     note(db, hand, entry, ListChange::Added)
 }
 
-fn remove(db: &Connection, hand: &ListHand, entry: &ListEntry, why: ListChange) -> Result<()> {
+pub(crate) fn remove(
+    db: &Connection,
+    hand: &ListHand,
+    entry: &ListEntry,
+    why: ListChange,
+) -> Result<()> {
     db.prepare_cached("DELETE FROM list_entries WHERE id = ?1")?
         .execute([entry.id.to_string()])?;
     note(db, hand, entry, why)
@@ -455,7 +327,7 @@ fn note(db: &Connection, hand: &ListHand, entry: &ListEntry, change: ListChange)
     Ok(())
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Result<ListEntry>> {
+pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Result<ListEntry>> {
     let id: String = row.get(0)?;
     let (source, expires, document) = (row.get(1)?, row.get::<_, Option<i64>>(2)?, row.get(3)?);
     Ok(parse(&id).map(|id| ListEntry {
