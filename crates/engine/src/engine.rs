@@ -22,20 +22,17 @@ pub struct Settings {
     pub organization: OrganizationId,
     /// How long an incident stays open to alerts that share an entity with it.
     pub incident_window: Duration,
-    /// How long a person has to answer before an action expires, undone.
-    pub approval_deadline: Duration,
     /// Steps under way at once.
     pub workers: usize,
 }
 
 impl Settings {
-    /// The defaults for an organization: incidents for 24 hours, four hours to answer.
+    /// The defaults for an organization: incidents for 24 hours.
     #[must_use]
     pub const fn new(organization: OrganizationId) -> Self {
         Self {
             organization,
             incident_window: Duration::from_secs(24 * 3600),
-            approval_deadline: Duration::from_secs(4 * 3600),
             workers: 256,
         }
     }
@@ -82,6 +79,8 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     rules: RwLock<Arc<Rules>>,
+    /// Held while rules are replaced, so that those in force are those that are remembered.
+    replacing: tokio::sync::Mutex<()>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) nudge: Notify,
     paused: AtomicBool,
@@ -113,6 +112,7 @@ impl Engine {
             settings,
             connections,
             rules: RwLock::new(Arc::new(rules)),
+            replacing: tokio::sync::Mutex::new(()),
             nudge: Notify::new(),
             paused: AtomicBool::new(false),
             events: broadcast::Sender::new(4096),
@@ -132,6 +132,42 @@ impl Engine {
     /// Puts other rules in force, for all decisions from now on, those about waiting work included.
     pub fn replace_rules(&self, rules: Rules) {
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// Puts other rules in force in the name of `person`, or of nobody known, and remembers it: whoever
+    /// changed a rule does not also approve by it. Says which rules are new or changed.
+    ///
+    /// # Errors
+    /// When the store fails; then the old ones stay in force.
+    pub async fn put_in_force(
+        &self,
+        rules: Rules,
+        person: Option<&str>,
+    ) -> quell_store::Result<Vec<String>> {
+        let _alone = self.0.replacing.lock().await;
+        // Remembered first: no decision may be taken by a rule whose author is not known yet.
+        let changed = self.remember(&rules, person).await?;
+        self.replace_rules(rules);
+        Ok(changed)
+    }
+
+    /// Remembers who put these rules in force.
+    pub(crate) async fn remember(
+        &self,
+        rules: &Rules,
+        person: Option<&str>,
+    ) -> quell_store::Result<Vec<String>> {
+        let digests = rules
+            .policy
+            .rules()
+            .iter()
+            .map(|rule| (rule.id.clone(), rule.digest.clone()))
+            .collect();
+        let (person, now) = (person.map(str::to_owned), self.now());
+        self.0
+            .store
+            .put_in_force(self.organization(), digests, person, now)
+            .await
     }
 
     /// The store.

@@ -25,7 +25,7 @@ mod step;
 mod tell;
 mod worker;
 
-pub use approval::{ActError, shown};
+pub use approval::{ActError, quorum, said_yes, shown};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};
 pub use plan::{Plan, Planned, Standpoint, documents, plan};

@@ -125,6 +125,6 @@ pub fn words(window: Duration) -> String {
     format!("{count} {unit}{plural}")
 }
 
-fn seconds<S: serde::Serializer>(window: &Duration, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds<S: serde::Serializer>(window: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&format!("{}s", window.as_secs()))
 }

@@ -1,4 +1,4 @@
-//! `policy.toml`: the matrix and the budgets of an organization, laid over those that ship.
+//! `policy.toml`: the matrix, the budgets and the approvals of an organization, laid over those that ship.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -9,6 +9,7 @@ use quell_model::{ActionType, AssetClass};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::approvals::{self, Approvals};
 use crate::budget::{Budget, Budgets, Per, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
 use crate::matrix::{Matrix, Row, Thresholds, Written, rows};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub budgets: Budgets,
     /// How old a decision or a yes may be when it is acted on.
     pub stale_after: Duration,
+    /// How people are asked.
+    pub approvals: Approvals,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             matrix: Matrix::default(),
             budgets: Budgets::default(),
             stale_after: Duration::from_secs(3600),
+            approvals: Approvals::default(),
         }
     }
 }
@@ -54,6 +58,7 @@ struct Document {
     actions: BTreeMap<String, Spanned<Row>>,
     budgets: BTreeMap<String, Spanned<WrittenBudget>>,
     breakers: Breakers,
+    approvals: approvals::Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -140,11 +145,13 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             }
         }
     }
+    let approvals = base.approvals.over(document.approvals, source, &mut wrong);
     if wrong.is_empty() {
         Ok(Settings {
             matrix,
             budgets,
             stale_after,
+            approvals,
         })
     } else {
         Err(Diagnostics::new(wrong))

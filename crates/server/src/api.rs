@@ -9,8 +9,9 @@ use quell_connector::Check;
 use quell_engine::Event;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, AssetFacts, Cause, Clocks,
-    ConnectionId, Decision, EffectBy, Entity, IncidentId, Setting, Severity, Transition,
+    ConnectionId, Decision, EffectBy, Entity, IncidentId, Role, Setting, Severity, Transition,
 };
+use quell_policy::Diagnostic;
 use quell_store::{AlertRecord, ApprovalRecord, Freshness, IncidentRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,49 @@ pub struct Problem {
     /// JSON path of the member at fault in the body that was sent (`$.reason`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The places in files of the server that are at fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemPlace>,
+}
+
+/// A place in a file that is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProblemPlace {
+    /// The file, as the configuration names it.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// What is wrong, one line.
+    pub message: String,
+    /// What to do about it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl From<Diagnostic> for ProblemPlace {
+    fn from(found: Diagnostic) -> Self {
+        Self {
+            file: found.file,
+            line: found.line,
+            column: found.column,
+            message: found.message,
+            help: found.help,
+        }
+    }
+}
+
+impl From<ProblemPlace> for Diagnostic {
+    fn from(found: ProblemPlace) -> Self {
+        Self {
+            file: found.file,
+            line: found.line,
+            column: found.column,
+            message: found.message,
+            help: found.help,
+        }
+    }
 }
 
 /// A part of a list, newest first.
@@ -114,6 +158,9 @@ pub struct ActionDetail {
     pub shown: String,
     /// Whether a person's yes or no is waited for.
     pub awaits_answer: bool,
+    /// Who has to say yes, while policy leaves it to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalNeeded>,
     /// What people will notice when it is done, one sentence.
     pub impact: String,
     /// The action type that takes it back, where one exists.
@@ -130,6 +177,20 @@ pub struct ActionDetail {
     pub alerts: Vec<AlertView>,
     /// The incident it belongs to.
     pub incident: IncidentView,
+}
+
+/// Who has to say yes to an action, and who has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalNeeded {
+    /// How many different people.
+    pub approvers: u8,
+    /// The least role that counts.
+    pub role: Role,
+    /// Those who said yes to it as it now asks, in order.
+    pub yes: Vec<String>,
+    /// Without an answer by then nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
 }
 
 /// A person's answer.
@@ -308,6 +369,22 @@ pub struct PauseRequest {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {}
+
+/// An order to put the policy that is written down in force.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRequest {}
+
+/// What is in force now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AppliedView {
+    /// How many rules.
+    pub rules: usize,
+    /// How many entries on lists.
+    pub list_entries: usize,
+    /// Ids of the rules that are new or changed, in order.
+    pub changed: Vec<String>,
+}
 
 /// Whether Quell acts, and on what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

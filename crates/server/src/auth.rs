@@ -1,13 +1,13 @@
 //! Who asks, and may they?
 
 use http::{HeaderMap, header};
-use quell_model::ConnectionId;
+use quell_model::{ConnectionId, Person, Role};
 use subtle::Choice;
 
 use crate::app::App;
 use crate::credential::Digest;
 use crate::problem::{Code, Refusal};
-use crate::settings::{IntakeAuth, Role};
+use crate::settings::IntakeAuth;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +18,6 @@ pub enum Access {
     Role(Role),
     /// The connection named in the path, by its own credentials; no person's token will do.
     Intake,
-}
-
-/// A person, by their token. Their name goes into the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Person {
-    pub(crate) name: String,
-    pub(crate) role: Role,
 }
 
 /// Whose credentials a request carries.

@@ -12,12 +12,13 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::StatusCode;
 use http::request::Parts;
 use quell_connector::document;
+use quell_model::Person;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::auth::{Access, Person};
+use crate::auth::Access;
 use crate::body::announced;
 use crate::problem::{Code, Refusal};
 
@@ -248,10 +249,12 @@ pub(crate) struct Context {
 impl Context {
     /// The name for the journal of whoever asks. Only routes that need a role have one.
     pub(crate) fn person(&self) -> Result<String, Refusal> {
-        self.person
-            .as_ref()
-            .map(|person| person.name.clone())
-            .ok_or_else(Refusal::unauthorized)
+        self.caller().map(|person| person.name)
+    }
+
+    /// Whoever asks, with their role.
+    pub(crate) fn caller(&self) -> Result<Person, Refusal> {
+        self.person.clone().ok_or_else(Refusal::unauthorized)
     }
 
     /// A path parameter.

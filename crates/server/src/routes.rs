@@ -2,6 +2,7 @@
 
 mod action;
 mod actions;
+mod apply;
 mod approve;
 mod automation;
 mod backtest;
@@ -31,7 +32,7 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 18] = [
+static ROUTES: [Route; 19] = [
     intake::ROUTE,
     actions::ROUTE,
     action::ROUTE,
@@ -45,6 +46,7 @@ static ROUTES: [Route; 18] = [
     connections::ROUTE,
     check::ROUTE,
     backtest::ROUTE,
+    apply::ROUTE,
     events::ROUTE,
     scrape::ROUTE,
     health::ROUTE,

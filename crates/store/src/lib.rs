@@ -6,6 +6,8 @@
 //! states, causes and due times are given to it.
 
 mod actions;
+mod approvals;
+mod authors;
 mod budgets;
 mod error;
 mod facts;
@@ -15,13 +17,15 @@ mod outbox;
 mod reads;
 mod sqlite;
 
-pub use actions::{Advance, Answer, NewJob, Stored};
+pub use actions::{Advance, NewJob, Stored};
+pub use approvals::{Answer, ApprovalRecord, Approved, Needs};
+pub use authors::RuleAuthor;
 pub use budgets::{Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};
 pub use outbox::{Dispatch, Envelope};
-pub use reads::{ActionFilter, AlertRecord, ApprovalRecord, IncidentRecord};
+pub use reads::{ActionFilter, AlertRecord, IncidentRecord};
 pub use sqlite::Store;
 
 /// Microseconds since 1970 UTC: how times are stored and compared.

@@ -6,7 +6,7 @@ use quell_engine::shown;
 use quell_model::{ActionState, ActionType, AssetClass, Outcome};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, responder};
 
 fn listed(row: &'static str) -> World {
     let mut world = World::new(8);
@@ -43,7 +43,7 @@ async fn an_entry_added_while_a_person_was_asked_wins_over_their_yes() {
     assert_eq!(action.state, ActionState::AwaitingApproval);
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "seen")
+        .answer(action.id, &shown(&action), &responder("ana"), true, "seen")
         .await
         .unwrap();
     world.listed = vec!["host,h1,never,It runs the clinic."];

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_connector::Connected;
 use quell_connector::clock::SimClock;
-use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules, Settings};
-use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource};
+use quell_engine::{ActError, Connection, Engine, Guardrails, OptIn, Rules, Settings, shown};
+use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource, Person, Role};
 use quell_policy::lists::{Lists, csv};
 use quell_policy::{Budgets, Playbooks, Policy, Source};
 use quell_store::{ActionFilter, Store};
@@ -34,6 +34,8 @@ impl IdSource for Ids {
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) lab: Lab,
+    /// Another channel to people; told as `lab` is, unless the policy makes it one for escalations.
+    pub(crate) pager: Lab,
     pub(crate) store: Store,
     pub(crate) clock: Arc<SimClock>,
     ids: Arc<Ids>,
@@ -44,10 +46,19 @@ pub(crate) struct World {
     /// Rows of a list: subject, value, strength, reason.
     pub(crate) listed: Vec<&'static str>,
     pub(crate) opted_in: Vec<ActionType>,
+    /// Text of the organization's `policy.toml`.
+    pub(crate) policy: String,
 }
 
 pub(crate) fn lab_id() -> ConnectionId {
     "lab-prod".parse().unwrap()
+}
+
+pub(crate) fn responder(name: &str) -> Person {
+    Person {
+        name: name.to_owned(),
+        role: Role::Responder,
+    }
 }
 
 pub(crate) const ALL: [ActionType; 3] = [
@@ -85,17 +96,19 @@ impl World {
         ids: Arc<Ids>,
     ) -> Self {
         let opted_in = ALL.to_vec();
+        let pager = Lab::default();
         let engine = engine(
             &store,
-            &lab,
+            (&lab, &pager),
             &clock,
             &ids,
             workers,
-            rules(&opted_in, None, Budgets::default(), &[]),
+            rules(&opted_in, None, "", Budgets::default(), &[]),
         );
         Self {
             engine,
             lab,
+            pager,
             store,
             clock,
             ids,
@@ -105,6 +118,7 @@ impl World {
             fleet: None,
             listed: Vec::new(),
             opted_in,
+            policy: String::new(),
         }
     }
 
@@ -113,7 +127,7 @@ impl World {
     pub(crate) fn restart(&mut self) {
         self.engine = engine(
             &self.store,
-            &self.lab,
+            (&self.lab, &self.pager),
             &self.clock,
             &self.ids,
             self.workers,
@@ -126,9 +140,15 @@ impl World {
         self.engine.replace_rules(self.rules());
     }
 
-    fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self) -> Rules {
         let budgets = self.budgets.clone();
-        let mut rules = rules(&self.opted_in, self.threshold, budgets, &self.listed);
+        let mut rules = rules(
+            &self.opted_in,
+            self.threshold,
+            &self.policy,
+            budgets,
+            &self.listed,
+        );
         rules.guardrails.fleet = self.fleet;
         rules
     }
@@ -140,6 +160,20 @@ impl World {
             .await
             .unwrap();
         accepted.alerts.into_iter().next().unwrap()
+    }
+
+    /// What `person` says to an action as it is shown here.
+    pub(crate) async fn answer(
+        &self,
+        action: &Action,
+        person: &Person,
+        yes: bool,
+    ) -> Result<Action, ActError> {
+        let shown = shown(action);
+        self.engine
+            .answer(action.id, &shown, person, yes, "seen the tree")
+            .await
+            .map(|stored| stored.action)
     }
 
     /// Does everything that falls due within `horizon`, moving the clock as far as needed.
@@ -210,6 +244,7 @@ impl World {
 fn rules(
     opted_in: &[ActionType],
     contain_confidence: Option<u8>,
+    policy: &str,
     budgets: Budgets,
     listed: &[&str],
 ) -> Rules {
@@ -225,8 +260,8 @@ fn rules(
     let opted_in: BTreeMap<_, _> = opted_in.iter().map(opt_in).collect();
     let lifted = contain_confidence.map_or(String::new(), |from| {
         let cell = format!("{{ ask_below_confidence = {from} }}");
-        format!("[actions.contain_host]\nserver = {cell}\ncritical = {cell}")
-    });
+        format!("[actions.contain_host]\nserver = {cell}\ncritical = {cell}\n")
+    }) + policy;
     let source = Source {
         name: "policy.toml",
         text: &lifted,
@@ -255,7 +290,7 @@ fn lists(rows: &[&str]) -> Lists {
 
 fn engine(
     store: &Store,
-    lab: &Lab,
+    (lab, pager): (&Lab, &Lab),
     clock: &Arc<SimClock>,
     ids: &Arc<Ids>,
     workers: usize,
@@ -270,6 +305,10 @@ fn engine(
         Connection::new(Connected::new(
             "people".parse().unwrap(),
             &Arc::new(Channel(lab.clone())),
+        )),
+        Connection::new(Connected::new(
+            "pager".parse().unwrap(),
+            &Arc::new(Channel(pager.clone())),
         )),
     ];
     Engine::new(
