@@ -1,6 +1,8 @@
 //! What the crate promises to the others, checked from outside.
 
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod folder;

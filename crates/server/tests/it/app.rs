@@ -13,7 +13,7 @@ use quell_connector::clock::SimClock;
 use quell_connector::{Connected, Vendor};
 use quell_engine::{Connection, Engine, Guardrails, OptIn, Rules};
 use quell_model::{ActionType, Clock, ConnectionId, IdSource, Secret};
-use quell_policy::{Playbooks, Policy};
+use quell_policy::{Diagnostics, Playbooks, Policy, Source};
 use quell_server::{IntakeAuth, Role, Settings, Token};
 use quell_store::{ActionFilter, Store, Stored};
 use serde_json::Value;
@@ -112,7 +112,7 @@ impl TestApp {
             clock.clone(),
             ids,
             settings,
-            rules(),
+            rules("").unwrap(),
             connections,
         );
         let token = |name: &str, role, text| Token::new(name, role, &secret(text)).unwrap();
@@ -239,16 +239,19 @@ pub(crate) fn request(method: &str, path: &str, token: &str) -> http::request::B
     }
 }
 
-fn rules() -> Rules {
+/// The shipped rules, with these changes to `policy.toml`.
+pub(crate) fn rules(text: &str) -> Result<Rules, Diagnostics> {
+    let name = "policy/policy.toml";
+    let settings = quell_policy::Settings::load(&Source { name, text })?;
     let opt_in = OptIn {
         by: "ada".into(),
         at: Timestamp::UNIX_EPOCH,
     };
     let opted_in = BTreeMap::from([(ActionType::ContainHost, opt_in)]);
-    Rules {
-        playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::builtin().unwrap(),
-        settings: quell_policy::Settings::default(),
+    Ok(Rules {
+        playbooks: Playbooks::builtin()?,
+        policy: Policy::with(&settings.matrix, &[Policy::builtin_source()])?,
+        settings,
         guardrails: Guardrails::new(opted_in, Vec::new(), quell_policy::lists::Lists::default()),
-    }
+    })
 }

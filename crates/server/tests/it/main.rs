@@ -20,5 +20,6 @@ mod hostile;
 mod incidents;
 mod intake;
 mod operations;
+mod policies;
 mod sockets;
 mod vendor;
