@@ -312,6 +312,20 @@ mod tests {
     }
 
     #[test]
+    fn what_an_action_needs_is_said_with_those_who_said_yes() {
+        let mut approval = ApprovalNeeded {
+            approvers: 2,
+            role: quell_model::Role::Administrator,
+            yes: Vec::new(),
+            answer_by: "2026-05-04T14:30:00Z".parse().ok(),
+        };
+        let all = "the yes of two administrators by 2026-05-04 14:30 UTC";
+        assert_eq!(needs(&approval), all);
+        approval.yes.push("ana".into());
+        assert_eq!(needs(&approval), format!("{all}; ana said yes"));
+    }
+
+    #[test]
     fn the_time_between_two_moments_is_told_in_the_unit_that_suits_it() {
         let at = |millis| Timestamp::from_millisecond(millis).unwrap();
         for (millis, expected) in [

@@ -149,7 +149,10 @@ fn approvals(approvals: &Approvals) -> String {
         words(approvals.deadline)
     )];
     if let Some(after) = approvals.remind_after {
-        sentences.push(format!("They are reminded every {}.", words(after)));
+        sentences.push(format!(
+            "They are reminded whenever {} has passed.",
+            words(after)
+        ));
     }
     if !approvals.escalate_to.is_empty() {
         let channels: Vec<&str> = approvals
