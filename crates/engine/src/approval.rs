@@ -103,6 +103,16 @@ pub(crate) fn ask(approvals: &Approvals, action: &mut Action, now: Timestamp) ->
     jobs
 }
 
+/// What stands against a stolen account is remembered like a rule, and decides about everything: else
+/// whoever has one would turn it off first. No rule can have this name.
+pub(crate) const GUARD: &str = "[approvals]";
+
+/// What [`GUARD`] says.
+pub(crate) fn guard(approvals: &Approvals) -> String {
+    let excluded = approvals.author_excluded_for.as_secs();
+    format!("{} {excluded}", approvals.alone_per_hour)
+}
+
 /// How often an answer is tried again because something else changed the action's record meanwhile.
 const TRIES: usize = 8;
 /// What a person's yeses are counted in.
@@ -344,6 +354,7 @@ impl Said<'_> {
         let rules = self.engine.rules();
         let excluded = rules.settings.approvals.author_excluded_for;
         let deciding = action.decision.reasons.iter().map(|r| r.rule.clone());
+        let deciding = deciding.chain([GUARD.to_owned()]);
         let authors = self
             .engine
             .0
@@ -351,6 +362,10 @@ impl Said<'_> {
             .rule_authors(&action.organization, deciding.collect())
             .await?;
         for author in authors {
+            let excluded = match author.rule == GUARD {
+                true => excluded.max(Approvals::default().author_excluded_for),
+                false => excluded,
+            };
             let until = later(author.since, excluded);
             if author.person.as_ref() == Some(&self.person.name) && self.at < until {
                 return refused(format!(

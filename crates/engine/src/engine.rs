@@ -12,6 +12,7 @@ use quell_store::Store;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::{info, warn};
 
+use crate::approval;
 use crate::pace;
 use crate::rules::Rules;
 
@@ -157,11 +158,16 @@ impl Engine {
         rules: &Rules,
         person: Option<&str>,
     ) -> quell_store::Result<Vec<String>> {
+        let guard = (
+            approval::GUARD.to_owned(),
+            approval::guard(&rules.settings.approvals),
+        );
         let digests = rules
             .policy
             .rules()
             .iter()
             .map(|rule| (rule.id.clone(), rule.digest.clone()))
+            .chain([guard])
             .collect();
         let (person, now) = (person.map(str::to_owned), self.now());
         self.0

@@ -154,6 +154,27 @@ async fn bulk_wipe_2026_a_stolen_administrator_does_not_approve_by_rules_they_ch
     assert_eq!(contained(&world).await, 0);
 }
 
+/// Or makes Quell forget the difference.
+#[tokio::test]
+async fn bulk_wipe_2026_a_stolen_administrator_does_not_turn_off_what_stands_against_it() {
+    for lax in ["alone_per_hour = 10000", "author_excluded_for = \"0s\""] {
+        let mut world = shipped();
+        let before = world.engine.put_in_force(world.rules(), None).await;
+        assert!(!before.unwrap().is_empty());
+        world.policy = format!("[approvals]\n{lax}\n");
+        let changed = world.engine.put_in_force(world.rules(), Some("ada")).await;
+        assert_eq!(changed.unwrap(), ["[approvals]"]);
+        storm(&world, AssetClass::Server, 1, 1).await;
+        let stolen = Person {
+            name: "ada".into(),
+            role: Role::Administrator,
+        };
+        let action = world.only().await;
+        let refused = world.answer(&action, &stolen, true).await.unwrap_err();
+        assert!(refused.to_string().contains("`[approvals]`"), "{refused}");
+    }
+}
+
 /// July 2025 and spring 2026: an agent with one broad token deleted production data, and its backups.
 #[tokio::test]
 async fn deleted_production_2026_what_cannot_be_taken_back_takes_two_people() {
