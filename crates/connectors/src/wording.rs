@@ -11,6 +11,8 @@ pub(crate) const fn label(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Proposed => "Recorded, not done",
         NoticeKind::ApprovalNeeded => "Approval needed",
+        NoticeKind::Reminder => "Still waiting",
+        NoticeKind::Escalation => "Nobody decided",
         NoticeKind::Decided => "Decided",
         NoticeKind::Completed => "Done",
         NoticeKind::Failed => "Needs attention",
@@ -21,12 +23,14 @@ pub(crate) const fn label(kind: NoticeKind) -> &'static str {
 /// How soon people must see it; the smallest first.
 pub(crate) const fn urgency(kind: NoticeKind) -> u8 {
     match kind {
-        NoticeKind::ApprovalNeeded => 0,
-        NoticeKind::Failed => 1,
-        NoticeKind::Completed => 2,
-        NoticeKind::Reverted => 3,
-        NoticeKind::Decided => 4,
-        NoticeKind::Proposed => 5,
+        NoticeKind::Escalation => 0,
+        NoticeKind::ApprovalNeeded => 1,
+        NoticeKind::Reminder => 2,
+        NoticeKind::Failed => 3,
+        NoticeKind::Completed => 4,
+        NoticeKind::Reverted => 5,
+        NoticeKind::Decided => 6,
+        NoticeKind::Proposed => 7,
     }
 }
 

@@ -11,6 +11,7 @@ use quell_store::Store;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::info;
 
+use crate::approval;
 use crate::automation::Switches;
 use crate::own::{self, Machine};
 use crate::pace;
@@ -23,8 +24,6 @@ pub struct Settings {
     pub organization: OrganizationId,
     /// How long an incident stays open to alerts that share an entity with it.
     pub incident_window: Duration,
-    /// How long a person has to answer before an action expires, undone.
-    pub approval_deadline: Duration,
     /// Steps under way at once.
     pub workers: usize,
     /// The machine it runs on and the program it is: nothing is ever done to those.
@@ -32,13 +31,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults for an organization: incidents for 24 hours, four hours to answer.
+    /// The defaults for an organization: incidents for 24 hours.
     #[must_use]
     pub const fn new(organization: OrganizationId) -> Self {
         Self {
             organization,
             incident_window: Duration::from_secs(24 * 3600),
-            approval_deadline: Duration::from_secs(4 * 3600),
             workers: 256,
             machine: Machine::unknown(),
         }
@@ -90,6 +88,8 @@ pub(crate) struct Parts {
     changing: Mutex<()>,
     /// Held by whoever reads list entries from the store: one at a time is enough.
     pub(crate) reading: tokio::sync::Mutex<()>,
+    /// Held while rules are replaced, so that those in force are those that are remembered.
+    replacing: tokio::sync::Mutex<()>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) nudge: Notify,
     pub(crate) switches: Switches,
@@ -131,6 +131,7 @@ impl Engine {
             rules: RwLock::new(Arc::new(rules)),
             changing: Mutex::new(()),
             reading: tokio::sync::Mutex::new(()),
+            replacing: tokio::sync::Mutex::new(()),
             nudge: Notify::new(),
             switches: Switches::default(),
             events: broadcast::Sender::new(4096),
@@ -183,6 +184,47 @@ impl Engine {
         if let Some(rules) = make(&self.rules()) {
             *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         }
+    }
+
+    /// Puts other rules in force in the name of `person`, or of nobody known, and remembers it: whoever
+    /// changed a rule does not also approve by it. Says which rules are new or changed.
+    ///
+    /// # Errors
+    /// When the store fails; then the old ones stay in force.
+    pub async fn put_in_force(
+        &self,
+        rules: Rules,
+        person: Option<&str>,
+    ) -> quell_store::Result<Vec<String>> {
+        let _alone = self.0.replacing.lock().await;
+        // Remembered first: no decision may be taken by a rule whose author is not known yet.
+        let changed = self.remember(&rules, person).await?;
+        self.replace_rules(rules);
+        Ok(changed)
+    }
+
+    /// Remembers who put these rules in force.
+    pub(crate) async fn remember(
+        &self,
+        rules: &Rules,
+        person: Option<&str>,
+    ) -> quell_store::Result<Vec<String>> {
+        let guard = (
+            approval::GUARD.to_owned(),
+            approval::guard(&rules.settings.approvals),
+        );
+        let digests = rules
+            .policy
+            .rules()
+            .iter()
+            .map(|rule| (rule.id.clone(), rule.digest.clone()))
+            .chain([guard])
+            .collect();
+        let (person, now) = (person.map(str::to_owned), self.now());
+        self.0
+            .store
+            .put_in_force(self.organization(), digests, person, now)
+            .await
     }
 
     /// The store.

@@ -150,13 +150,19 @@ impl Engine {
             &action.basis,
         );
         let decision = match stale(action, rules.settings.stale_after, self.now()) {
-            Some(reason) if decision.outcome <= Outcome::Ask => Decision {
-                outcome: Outcome::Ask,
-                reasons: vec![reason],
-            },
+            Some(reason) if decision.outcome == Outcome::Ask => {
+                let reasons = [vec![reason], decision.reasons].concat();
+                Decision::new(Outcome::Ask, reasons).of(decision.quorum)
+            }
+            Some(reason) if decision.outcome == Outcome::Auto => {
+                Decision::new(Outcome::Ask, vec![reason])
+            }
             _ => decision,
         };
-        let approved = approved && decision.reasons.iter().all(|r| r.rule != STALE);
+        // A yes counts for what it was asked for: who has to say so may be others by now.
+        let approved = approved
+            && decision.reasons.iter().all(|r| r.rule != STALE)
+            && action.decision.quorum.covers(decision.quorum);
         let go = opted_in
             && match decision.outcome {
                 Outcome::Auto => true,
@@ -178,13 +184,12 @@ impl Engine {
             )
             .tell(NoticeKind::Proposed)
         } else if outcome == Outcome::Ask {
-            let due = quell_connector::call::later(step.at(), self.0.settings.approval_deadline);
             step.to(
                 ActionState::AwaitingApproval,
                 "What is known now needs a person's yes; nothing was done yet.",
                 evidence,
             )
-            .then(JobKind::Expire, due)
+            .ask()
             .tell(NoticeKind::ApprovalNeeded)
         } else {
             step.to(

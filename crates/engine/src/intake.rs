@@ -22,7 +22,7 @@ use crate::engine::{Connection, Engine};
 use crate::execute::{Decided, Fresh};
 use crate::plan::{self, Planned, Standpoint};
 use crate::rules::{Listed, Rules};
-use crate::{pace, tell, worker};
+use crate::{approval, pace, tell, worker};
 
 /// Why a body was not taken. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]
@@ -281,7 +281,7 @@ impl Engine {
             },
         };
         let evidence = plan::evidence(&action, &planned.listed);
-        let mut entry = self.entry(action, evidence, now);
+        let mut entry = self.entry(rules, action, evidence, now);
         if state != ActionState::Scheduled {
             return (entry, None);
         }
@@ -320,7 +320,17 @@ impl Engine {
 
     /// An action that has just been decided, with the first row of its journal and what follows but
     /// for its execution.
-    fn entry(&self, action: Action, evidence: Value, now: Timestamp) -> Proposed {
+    fn entry(
+        &self,
+        rules: &Rules,
+        mut action: Action,
+        evidence: Value,
+        now: Timestamp,
+    ) -> Proposed {
+        let mut jobs = Vec::new();
+        if action.state == ActionState::AwaitingApproval {
+            jobs = approval::ask(&rules.settings.approvals, &mut action, now);
+        }
         let transitions = vec![Transition {
             at: now,
             from: Some(ActionState::Proposed),
@@ -335,7 +345,7 @@ impl Engine {
             _ => NoticeKind::Proposed,
         };
         let incident = action.incident.to_string();
-        let messages = tell::messages(self, &action, kind, now)
+        let messages = tell::messages(self, &action, &kind.into(), now)
             .into_iter()
             // The incident may turn out to be an older one; the store fills it in.
             .map(|mut message| {
@@ -345,11 +355,6 @@ impl Engine {
                 message
             })
             .collect();
-        let mut jobs = Vec::new();
-        if action.state == ActionState::AwaitingApproval {
-            let due = quell_connector::call::later(now, self.0.settings.approval_deadline);
-            jobs.push(NewJob::at(JobKind::Expire, action.id, due));
-        }
         let target = action
             .target
             .key()
@@ -402,17 +407,12 @@ impl Engine {
         let (engine, rules) = (self.clone(), rules.clone());
         let held = Budgeted::new(charges, move |action, brakes| {
             let mut action = action.clone();
-            action.decision = Decision {
-                outcome: Outcome::Ask,
-                reasons: brakes
-                    .iter()
-                    .filter_map(|brake| held_by(&rules, brake))
-                    .collect(),
-            };
+            let reasons = brakes.iter().filter_map(|brake| held_by(&rules, brake));
+            action.decision = Decision::new(Outcome::Ask, reasons.collect());
             action.state = ActionState::AwaitingApproval;
             action.note = first_note(action.action, action.state);
             let evidence = plan::evidence(&action, &listed);
-            engine.entry(action, evidence, now)
+            engine.entry(&rules, action, evidence, now)
         });
         Some(held.calm_below(storm))
     }

@@ -30,7 +30,7 @@ mod stock;
 mod tell;
 mod worker;
 
-pub use approval::{ActError, shown};
+pub use approval::{ActError, quorum, said_yes, shown};
 pub use automation::{OptIn, OptIns, agreement};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};

@@ -151,7 +151,7 @@ impl Engine {
         }
         let (state, rows) = store.list_entries(organization).await?;
         let engine = self.clone();
-        aside(move || engine.put_in_force(state, &rows)).await?
+        aside(move || engine.use_entries(state, &rows)).await?
     }
 
     /// The same after a change that is stored whether or not this succeeds: nothing is done by old
@@ -170,7 +170,7 @@ impl Engine {
         rules.guardrails.beside_the_folder().state.as_ref() == Some(state)
     }
 
-    fn put_in_force(&self, state: ListState, rows: &[ListEntry]) -> Result<()> {
+    fn use_entries(&self, state: ListState, rows: &[ListEntry]) -> Result<()> {
         let kept = rows
             .iter()
             .map(|row| Ok((row.id, Arc::new(read(row)?))))
@@ -243,7 +243,9 @@ impl Engine {
 
 /// Work on a hundred thousand entries keeps a processor busy for a while; the engine's tasks are not to
 /// wait for it.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::Corrupt(Box::new(error)))
 }

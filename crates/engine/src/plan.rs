@@ -69,10 +69,7 @@ pub fn plan(
             let asset = asset(rules, alert, &proposal.target);
             let mut listed = Listed::default();
             let decision = match proposal.gap {
-                Some(gap) => Decision {
-                    outcome: Outcome::Manual,
-                    reasons: vec![gap],
-                },
+                Some(gap) => Decision::new(Outcome::Manual, vec![gap]),
                 None if !supports(proposal.action.effect()) => Decision::because(
                     Outcome::Manual,
                     "action-not-supported",
@@ -124,10 +121,7 @@ fn with_doubt(alert: &Alert, target: &Entity, decision: Decision) -> Decision {
         .map(|note| Reason::new("target-in-doubt", note.text.clone()))
         .collect();
     if decision.outcome == Outcome::Auto && on_a_host && !doubts.is_empty() {
-        return Decision {
-            outcome: Outcome::Ask,
-            reasons: doubts,
-        };
+        return Decision::new(Outcome::Ask, doubts);
     }
     decision
 }

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use quell_model::{Action, ActionState, Cause, EffectBy, NoticeKind, Transition};
-use quell_store::{Advance, Claim, JobKind, NewJob, Result, Stored};
+use quell_store::{Advance, Answer, Approved, Claim, JobKind, Needs, NewJob, Result, Stored};
 use serde_json::Value;
 
+use crate::approval;
 use crate::engine::Engine;
-use crate::tell;
+use crate::tell::{self, Telling};
 
 /// A change of an action in the making.
 pub(crate) struct Step<'e> {
@@ -84,6 +85,12 @@ impl<'e> Step<'e> {
         self
     }
 
+    /// Says something and stays where it is: people's answers are a record of their own.
+    pub(crate) fn note(mut self, note: String) -> Self {
+        self.action().note = note;
+        self
+    }
+
     /// The effect is there.
     pub(crate) fn completed(
         mut self,
@@ -125,9 +132,24 @@ impl<'e> Step<'e> {
         self
     }
 
+    /// It waits for people, and for no longer than policy says.
+    pub(crate) fn ask(mut self) -> Self {
+        let rules = self.engine.rules();
+        let at = self.at;
+        let jobs = approval::ask(&rules.settings.approvals, self.action(), at);
+        self.advance.jobs.extend(jobs);
+        self
+    }
+
+    /// It does not wait for people any more.
+    pub(crate) fn answered(self) -> Self {
+        JobKind::WAITING.into_iter().fold(self, Self::cancel)
+    }
+
     /// People are told.
-    pub(crate) fn tell(mut self, kind: NoticeKind) -> Self {
-        let messages = tell::messages(self.engine, &self.advance.stored.action, kind, self.at);
+    pub(crate) fn tell(mut self, telling: impl Into<Telling>) -> Self {
+        let telling = telling.into();
+        let messages = tell::messages(self.engine, &self.advance.stored.action, &telling, self.at);
         self.advance.messages.extend(messages);
         self
     }
@@ -141,11 +163,31 @@ impl<'e> Step<'e> {
     }
 
     /// Makes the change and a person's answer durable together.
-    pub(crate) async fn commit_answer(self, answer: quell_store::Answer) -> Result<Stored> {
+    pub(crate) async fn commit_answer(self, answer: Answer) -> Result<Stored> {
         let after = After::of(&self);
         let stored = self.engine.0.store.answer(answer, self.advance).await?;
         after.done(self.engine, &stored);
         Ok(stored)
+    }
+
+    /// Makes a person's yes durable with this change if it is enough, and with `more` otherwise.
+    pub(crate) async fn commit_yes(
+        self,
+        more: Self,
+        answer: Answer,
+        needs: Needs,
+    ) -> Result<Approved> {
+        let (enough, waiting) = (After::of(&self), After::of(&more));
+        let store = &self.engine.0.store;
+        let approved = store
+            .approve(answer, needs, self.advance, more.advance)
+            .await?;
+        match &approved {
+            Approved::Enough(stored) => enough.done(self.engine, stored),
+            Approved::More(stored) => waiting.done(self.engine, stored),
+            Approved::Repeated => {}
+        }
+        Ok(approved)
     }
 }
 

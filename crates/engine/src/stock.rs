@@ -4,10 +4,10 @@
 //! INVARIANT: an answer that would unprotect most of what is protected is not believed. A vendor that
 //! answers nothing must never take everything off the list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use quell_connector::Inventory;
-use quell_model::{ConnectionId, Notice, NoticeKind};
+use quell_model::{ActionType, ConnectionId, Notice, NoticeKind};
 use quell_policy::lists::{Draft, Entry, Strength, Subject};
 use quell_store::{Envelope, Job, JobKind, NewJob, Result, Stock};
 use tracing::{info, warn};
@@ -15,6 +15,13 @@ use tracing::{info, warn};
 use crate::engine::Engine;
 use crate::lists::read;
 use crate::pace;
+
+/// What is done on a machine. Banning a hash is not: it concerns every machine alike.
+const ON_THE_MACHINE: [ActionType; 3] = [
+    ActionType::ContainHost,
+    ActionType::KillProcess,
+    ActionType::QuarantineFile,
+];
 
 /// What tells two entries of one source apart: what they are about, which, and through what.
 type Key = (Subject, String, Option<ConnectionId>);
@@ -120,7 +127,7 @@ impl Engine {
                     subject: Subject::Host,
                     value: value.clone(),
                     strength: Strength::Ask,
-                    actions: BTreeSet::new(),
+                    actions: ON_THE_MACHINE.into(),
                     connection,
                     reason: format!("Domain controller, says {id}"),
                     author: id.to_string(),

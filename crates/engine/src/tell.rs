@@ -6,17 +6,52 @@ use quell_store::Envelope;
 
 use crate::engine::Engine;
 
+/// What people are told of a moment: its kind, and words of its own where the kind has none.
+pub(crate) struct Telling {
+    kind: NoticeKind,
+    headline: Option<String>,
+}
+
+impl Telling {
+    pub(crate) fn titled(kind: NoticeKind, headline: impl Into<String>) -> Self {
+        Self {
+            kind,
+            headline: Some(headline.into()),
+        }
+    }
+}
+
+impl From<NoticeKind> for Telling {
+    fn from(kind: NoticeKind) -> Self {
+        Self {
+            kind,
+            headline: None,
+        }
+    }
+}
+
 /// The messages a change of an action gives rise to: one for each channel that tells people, and
 /// one for the alert's own console.
 pub(crate) fn messages(
     engine: &Engine,
     action: &Action,
-    kind: NoticeKind,
+    telling: &Telling,
     at: Timestamp,
 ) -> Vec<Envelope> {
+    let kind = telling.kind;
+    let rules = engine.rules();
     let mut messages = Vec::new();
     for connection in engine.connections() {
-        if connection.connected.abilities.notify.is_some() && worth_telling(action, kind) {
+        let concerned = if rules
+            .settings
+            .approvals
+            .escalates_to(&connection.connected.id)
+        {
+            escalated(action, kind)
+        } else {
+            kind != NoticeKind::Escalation && worth_telling(action, kind)
+        };
+        if concerned && connection.connected.abilities.notify.is_some() {
             messages.push(Envelope {
                 channel: connection.connected.id.to_string(),
                 // Filled in by the store while the incident is not known yet.
@@ -25,7 +60,7 @@ pub(crate) fn messages(
                 } else {
                     action.incident.to_string()
                 },
-                notice: notice(action, kind, at),
+                notice: notice(action, telling, at),
             });
         }
     }
@@ -40,10 +75,19 @@ pub(crate) fn messages(
         messages.push(Envelope {
             channel: action.connection.to_string(),
             thread: action.alert.to_string(),
-            notice: notice(action, kind, at),
+            notice: notice(action, telling, at),
         });
     }
     messages
+}
+
+/// Whether it concerns those who are told of escalations: of them, and of what became of those.
+const fn escalated(action: &Action, kind: NoticeKind) -> bool {
+    match kind {
+        NoticeKind::Escalation => true,
+        NoticeKind::Proposed | NoticeKind::ApprovalNeeded | NoticeKind::Reminder => false,
+        _ => action.clocks.escalated.is_some(),
+    }
 }
 
 /// Whether people are told at all. An alert below the severity anything is done at would only be
@@ -59,15 +103,20 @@ fn worth_telling(action: &Action, kind: NoticeKind) -> bool {
 }
 
 /// What to say about an action.
-pub(crate) fn notice(action: &Action, kind: NoticeKind, at: Timestamp) -> Notice {
+pub(crate) fn notice(action: &Action, telling: &Telling, at: Timestamp) -> Notice {
+    let Telling { kind, headline } = telling;
+    let kind = *kind;
     let what = format!("{} {}", action.action.phrase(), action.target);
     let title = match kind {
+        _ if let Some(headline) = headline => format!("{headline}: {what}"),
         NoticeKind::Proposed => match action.state {
             ActionState::Shadowed => format!("Shadow mode: would {what}"),
             ActionState::Manual => format!("For a person: {what}"),
             _ => format!("Not done by policy: {what}"),
         },
         NoticeKind::ApprovalNeeded => format!("Approval needed: {what}"),
+        NoticeKind::Reminder => format!("Reminder: {what}"),
+        NoticeKind::Escalation => format!("Escalation: {what}"),
         NoticeKind::Decided => match action.state {
             ActionState::Rejected => format!("Rejected: {what}"),
             ActionState::Expired => format!("Nobody answered in time, not done: {what}"),
@@ -95,10 +144,11 @@ pub(crate) fn notice(action: &Action, kind: NoticeKind, at: Timestamp) -> Notice
     if !action.note.is_empty() {
         lines.push(action.note.clone());
     }
-    if matches!(
+    let asks = matches!(
         kind,
-        NoticeKind::Proposed | NoticeKind::ApprovalNeeded | NoticeKind::Decided
-    ) {
+        NoticeKind::ApprovalNeeded | NoticeKind::Reminder | NoticeKind::Escalation
+    );
+    if asks || matches!(kind, NoticeKind::Proposed | NoticeKind::Decided) {
         lines.extend(
             action
                 .decision
@@ -107,12 +157,22 @@ pub(crate) fn notice(action: &Action, kind: NoticeKind, at: Timestamp) -> Notice
                 .map(|reason| reason.text.clone()),
         );
     }
-    if kind == NoticeKind::ApprovalNeeded {
+    if asks {
         lines.push(format!("If approved: {}", action.action.impact()));
+        let quorum = action.decision.quorum;
+        if !quorum.is_one() {
+            lines.push(format!("It needs the yes of {}.", quorum.words()));
+        }
+        if let Some(deadline) = action.clocks.answer_by {
+            lines.push(format!(
+                "Without an answer by {} nothing is done.",
+                moment(deadline, at)
+            ));
+        }
     }
     let id = action.id;
     let answer = match kind {
-        NoticeKind::ApprovalNeeded => Some(format!("quell approve {id} --reason \"…\"")),
+        _ if asks => Some(format!("quell approve {id} --reason \"…\"")),
         NoticeKind::Completed
             if action.effect_by == EffectBy::Quell && action.action.revert().is_some() =>
         {
@@ -133,4 +193,11 @@ pub(crate) fn notice(action: &Action, kind: NoticeKind, at: Timestamp) -> Notice
         answer,
         console_url: None,
     }
+}
+
+/// "14:30 UTC", with the day where it is another one.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    let today = at.strftime("%F").to_string() == now.strftime("%F").to_string();
+    let form = if today { "%H:%M UTC" } else { "%F %H:%M UTC" };
+    at.strftime(form).to_string()
 }

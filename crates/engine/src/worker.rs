@@ -20,6 +20,12 @@ impl Engine {
             );
             return;
         }
+        if let Err(error) = self.remember(&self.rules(), None).await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the rules in force are not remembered; whoever changes one counts as the author of all"
+            );
+        }
         if let Err(error) = self.take_stock_soon().await {
             error!(
                 error = &error as &dyn std::error::Error,
@@ -131,6 +137,8 @@ impl Engine {
             JobKind::Act => Box::pin(self.act(&job, fresh)),
             JobKind::Settle => Box::pin(self.settle(&job)),
             JobKind::Expire => Box::pin(self.expire(&job)),
+            JobKind::Remind => Box::pin(self.remind(&job)),
+            JobKind::Escalate => Box::pin(self.escalate(&job)),
             JobKind::Revert => Box::pin(self.take_back(&job)),
             JobKind::SettleRevert => Box::pin(self.settle_revert(&job)),
             JobKind::Send => Box::pin(self.send(&job)),

@@ -160,7 +160,16 @@ pub struct Clocks {
     pub received: Option<Timestamp>,
     /// Policy answered.
     pub decided: Option<Timestamp>,
-    /// A person said yes.
+    /// It was put before people, most recently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Timestamp>,
+    /// Without an answer by then nothing is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
+    /// Nobody had answered, and those who are told of that were told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<Timestamp>,
+    /// As many people as are needed said yes.
     pub approved: Option<Timestamp>,
     /// The vendor call that changes something left.
     pub executed: Option<Timestamp>,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::quorum::Quorum;
+
 /// What a decision comes to. Ordered by strictness: the later, the stricter.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -62,15 +64,32 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The rules that made it so; never empty.
     pub reasons: Vec<Reason>,
+    /// Who has to say yes, when it asks: the strictest of the rules that decided.
+    #[serde(default, skip_serializing_if = "Quorum::is_one")]
+    pub quorum: Quorum,
 }
 
 impl Decision {
     /// A decision with a single reason.
     #[must_use]
     pub fn because(outcome: Outcome, rule: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(outcome, vec![Reason::new(rule, text)])
+    }
+
+    /// A decision that, if it asks, asks one responder.
+    #[must_use]
+    pub const fn new(outcome: Outcome, reasons: Vec<Reason>) -> Self {
         Self {
             outcome,
-            reasons: vec![Reason::new(rule, text)],
+            reasons,
+            quorum: Quorum::ONE,
         }
+    }
+
+    /// The same, asking these people.
+    #[must_use]
+    pub const fn of(mut self, quorum: Quorum) -> Self {
+        self.quorum = quorum;
+        self
     }
 }

@@ -14,6 +14,7 @@ pub mod entity;
 pub mod id;
 pub mod notice;
 pub mod property;
+pub mod quorum;
 pub mod secret;
 pub mod text;
 
@@ -27,4 +28,5 @@ pub use entity::{Entity, EntityType};
 pub use id::{ActionId, AlertId, ConnectionId, IncidentId, ListEntryId, NodeId, OrganizationId};
 pub use notice::{Notice, NoticeKind};
 pub use property::{OneShot, OneShotId, Property, PropertyId, Setting, Target};
+pub use quorum::{Person, Quorum, Role};
 pub use secret::Secret;

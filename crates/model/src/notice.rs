@@ -13,6 +13,10 @@ pub enum NoticeKind {
     Proposed,
     /// A person has to decide.
     ApprovalNeeded,
+    /// A person still has to decide.
+    Reminder,
+    /// Nobody who was asked has decided.
+    Escalation,
     /// Policy or a person decided.
     Decided,
     /// The effect is there.

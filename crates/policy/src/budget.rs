@@ -13,6 +13,9 @@ use serde::Serialize;
 pub(crate) const WINDOWS: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(30 * 24 * 3600));
 
+/// A share of a small fleet is never less than this: an attack on one machine soon is one on a few.
+pub const LEAST_SHARE: u32 = 3;
+
 /// What has a budget of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,8 +60,8 @@ pub struct Budget {
     pub window: Duration,
     /// How many actions may run by themselves within the window.
     pub count: u32,
-    /// The same as a share of the known fleet, in percent; the smaller of the two holds, and one is
-    /// always left. Without a known fleet the count holds alone.
+    /// The same as a share of the known fleet, in percent; the smaller of the two holds, but for
+    /// [`LEAST_SHARE`]. Without a known fleet the count holds alone.
     pub share: Option<u8>,
     /// It counts only while the source or detection was first seen less than this ago.
     #[serde(
@@ -117,7 +120,7 @@ impl Budget {
     pub fn limit(&self, fleet: Option<u64>) -> u32 {
         let share = self.share.zip(fleet).map(|(share, fleet)| {
             let part = fleet.saturating_mul(u64::from(share)) / 100;
-            u32::try_from(part.max(1)).unwrap_or(u32::MAX)
+            u32::try_from(part).map_or(u32::MAX, |part| part.max(LEAST_SHARE))
         });
         share.map_or(self.count, |share| share.min(self.count))
     }
@@ -197,6 +200,6 @@ fn seconds_if_any<S: serde::Serializer>(
     }
 }
 
-fn seconds<S: serde::Serializer>(window: &Duration, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds<S: serde::Serializer>(window: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&format!("{}s", window.as_secs()))
 }

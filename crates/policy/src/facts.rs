@@ -24,7 +24,7 @@ pub(crate) enum Mode {
 impl Mode {
     pub(crate) const ALL: [Self; 2] = [Self::Auto, Self::Approved];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Approved => "approved",

@@ -9,6 +9,7 @@
 //! inputs, so a decision is a pure function of them. It does not know whether a connector can do what
 //! is proposed, whether the organization opted in, or what was done before; the engine does.
 
+pub mod approvals;
 mod breaker;
 pub mod budget;
 mod diagnostics;
@@ -24,6 +25,7 @@ mod question;
 mod rule;
 mod settings;
 
+pub use approvals::Approvals;
 pub use breaker::Storm;
 pub use budget::{Budget, Budgets};
 pub use diagnostics::{Diagnostic, Diagnostics, Source, listing, suggestion};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use quell_model::{ActionType, EntityType, Severity};
+use quell_model::{ActionType, EntityType, Quorum, Role, Severity};
 use serde::Serialize;
 
 use crate::diagnostics::Source;
@@ -15,10 +15,13 @@ mod compile;
 mod contradiction;
 mod read;
 
-pub(crate) use read::{Row, Thresholds, Written};
+pub(crate) use read::{Row, Thresholds, Written, quorum};
 
 /// Name of the source that a matrix compiles to. Its rules carry the place of their cell.
 pub(crate) const COMPILED: &str = "matrix";
+
+/// Annotation of a compiled rule with the place of its cell.
+pub(crate) const ORIGIN: &str = "origin";
 
 /// A kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -211,17 +214,42 @@ pub(crate) const fn has_class(target: EntityType) -> bool {
 }
 
 /// Who decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
     /// Quell, by itself.
     Auto,
-    /// A person.
-    Ask,
+    /// People.
+    Ask(Quorum),
     /// A person below this confidence, 1 to 100, and Quell from it on. No confidence is below.
     AskBelowConfidence(u8),
     /// Nobody: it is not done through Quell.
     Never,
+}
+
+impl Serialize for Cell {
+    /// As it is written in the file.
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Written {
+            Word(&'static str),
+            People { ask: u8, role: Role },
+            Confidence { ask_below_confidence: u8 },
+        }
+        match *self {
+            Self::Auto => Written::Word("auto"),
+            Self::Ask(Quorum::ONE) => Written::Word("ask"),
+            Self::Ask(Quorum { approvers, role }) => Written::People {
+                ask: approvers,
+                role,
+            },
+            Self::AskBelowConfidence(from) => Written::Confidence {
+                ask_below_confidence: from,
+            },
+            Self::Never => Written::Word("never"),
+        }
+        .serialize(to)
+    }
 }
 
 /// Where a cell stands.

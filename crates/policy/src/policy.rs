@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use cedar_policy::{Authorizer, PolicyId, Response};
-use quell_model::{ActionType, Decision, Outcome, Reason};
+use quell_model::{ActionType, Decision, Outcome, Quorum, Reason};
 
 use crate::diagnostics::{Diagnostics, Source};
 use crate::facts::{Mode, Vocabulary};
@@ -48,7 +48,7 @@ pub struct Policy {
 }
 
 /// A loaded rule, for people to read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
     /// Its `@id`.
     pub id: String,
@@ -56,6 +56,10 @@ pub struct RuleInfo {
     pub reason: String,
     /// It forbids; otherwise it permits.
     pub forbids: bool,
+    /// Who has to say yes where it lets people decide.
+    pub quorum: Quorum,
+    /// Hash of what it says: another one when anything but its place changed.
+    pub digest: String,
     /// Action types it can have a say in, in catalogue order.
     pub actions: Vec<ActionType>,
     /// Name of the source it stands in.
@@ -122,7 +126,8 @@ impl Policy {
     ///
     /// Auto when the rules let Quell act alone; ask when they let a person approve it; never
     /// otherwise. A rule that cannot be evaluated means a person decides at best, because Cedar
-    /// passes over a `forbid` that fails. The reasons are sorted, and there is at least one.
+    /// passes over a `forbid` that fails. The reasons are sorted, and there is at least one. Of
+    /// several rules that ask, the most people and the highest role are needed.
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         let wanted = question.action.target();
@@ -163,6 +168,7 @@ impl Policy {
             self.deciders(&alone, question, &mut reasons);
             return Some(decision(Outcome::Auto, reasons));
         }
+        let quorum = self.quorum(&alone);
 
         let approved = ask(Mode::Approved)?;
         self.failures(&alone, &mut reasons);
@@ -182,7 +188,7 @@ impl Policy {
             // approve says so.
             self.deciders(&approved, question, &mut reasons);
         }
-        Some(decision(Outcome::Ask, reasons))
+        Some(decision(Outcome::Ask, reasons).of(quorum))
     }
 
     /// The permits of a yes, the forbids of a no; none when nothing permitted.
@@ -190,6 +196,21 @@ impl Policy {
         for id in answer.0.diagnostics().reason() {
             to.extend(self.rules.get(id).map(|rule| rule.reason(question)));
         }
+    }
+
+    /// Who has to say yes, by the rules that stopped Quell from acting alone. One that failed counts
+    /// as well: it may have been about to ask for more.
+    fn quorum(&self, answer: &Answer) -> Quorum {
+        let diagnostics = answer.0.diagnostics();
+        let failed = diagnostics.errors().map(|error| {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+            error.policy_id()
+        });
+        diagnostics
+            .reason()
+            .chain(failed)
+            .filter_map(|id| self.rules.get(id))
+            .fold(Quorum::ONE, |all, rule| all.and(rule.quorum))
     }
 
     fn failures(&self, answer: &Answer, to: &mut BTreeSet<Reason>) {
@@ -231,10 +252,7 @@ impl Answer {
 }
 
 fn decision(outcome: Outcome, reasons: BTreeSet<Reason>) -> Decision {
-    Decision {
-        outcome,
-        reasons: reasons.into_iter().collect(),
-    }
+    Decision::new(outcome, reasons.into_iter().collect())
 }
 
 #[cfg(test)]

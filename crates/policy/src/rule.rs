@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use quell_model::Reason;
+use quell_model::{Quorum, Reason};
 
 use crate::question::Question;
 
@@ -11,6 +11,8 @@ use crate::question::Question;
 pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) sentence: Sentence,
+    /// Who has to say yes when it forbids Quell to act alone.
+    pub(crate) quorum: Quorum,
 }
 
 impl Rule {

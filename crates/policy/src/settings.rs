@@ -1,5 +1,5 @@
-//! `policy.toml`: the matrix, the budgets and the left-out rules of an organization, laid over what
-//! ships.
+//! `policy.toml`: the matrix, the budgets, the left-out rules and the approvals of an organization, laid
+//! over what ships.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,6 +10,7 @@ use quell_model::{ActionType, AssetClass};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::approvals::{self, Approvals};
 use crate::breaker::Storm;
 use crate::budget::{Budget, Budgets, Per, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub rules_off: BTreeSet<String>,
     /// What has no effect and does no harm, at its line.
     pub remarks: Vec<Diagnostic>,
+    /// How people are asked.
+    pub approvals: Approvals,
 }
 
 impl Default for Settings {
@@ -51,6 +54,7 @@ impl Default for Settings {
             storm: None,
             rules_off: BTreeSet::new(),
             remarks: Vec::new(),
+            approvals: Approvals::default(),
         }
     }
 }
@@ -69,6 +73,7 @@ struct Document {
     budgets: BTreeMap<String, Spanned<WrittenBudget>>,
     breakers: Breakers,
     rules: Rules,
+    approvals: approvals::Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -207,6 +212,7 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             }
         }
     }
+    let approvals = base.approvals.over(document.approvals, source, &mut wrong);
     if wrong.is_empty() {
         Ok(Settings {
             matrix,
@@ -215,6 +221,7 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             storm,
             rules_off,
             remarks,
+            approvals,
         })
     } else {
         Err(Diagnostics::new(wrong))

@@ -60,6 +60,7 @@ Decide what it may do (a folder of texts, under version control):
   policy test        Run its examples
   policy prove       Prove what it can never do, or that a change permits nothing new
   policy backtest    Replay stored alerts: what a changed policy would decide otherwise
+  policy apply       Put it in force on the running server, in your name
   policy explain     Say why an action was decided as it was, with the facts of that moment
 
 Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):

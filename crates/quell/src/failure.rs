@@ -69,6 +69,13 @@ impl Failure {
         failure
     }
 
+    /// With the places that are wrong.
+    #[must_use]
+    pub fn problems_at(mut self, problems: Vec<Diagnostic>) -> Self {
+        self.0.problems = problems;
+        self
+    }
+
     /// With what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

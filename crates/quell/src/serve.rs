@@ -1,5 +1,6 @@
 //! `quell serve`: the parts put together, started, and stopped in order.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 
 use quell_connector::SystemClock;
 use quell_engine::Engine;
-use quell_model::{Clock, RandomIds};
+use quell_model::{Clock, ConnectionId, RandomIds};
+use quell_server::{ReadRules, Unusable};
 use quell_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,7 +18,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Document, LogFormat, Parts};
+use crate::config::{Document, LogFormat, Parts, reachable, tells};
 use crate::failure::{Failure, Result};
 use crate::machine;
 
@@ -40,6 +42,7 @@ pub struct Running {
     pub engine: Engine,
     /// Where the server listens.
     pub address: SocketAddr,
+    read_rules: ReadRules,
     stop: watch::Sender<bool>,
     working: JoinHandle<()>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -60,7 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     runtime()?.block_on(async {
         // Before anybody is told that the server is ready.
         let orders = Orders::listen();
-        let running = Running::start(&document, arguments.listen, clock.clone()).await?;
+        let config = &arguments.config;
+        let running = Running::start(&document, config, arguments.listen, clock.clone()).await?;
         let took = clock.now().duration_since(started).as_millis();
         info!(
             address = %running.address,
@@ -68,10 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             took_ms = i64::try_from(took).unwrap_or(i64::MAX),
             "ready"
         );
-        let (engine, config) = (running.engine.clone(), arguments.config.clone());
+        let (engine, read) = (running.engine.clone(), running.read_rules.clone());
         tokio::select! {
             ended = running.until(told_to_stop()) => ended,
-            () = follow(orders, config, engine) => Ok(()),
+            () = follow(orders, read, engine) => Ok(()),
         }
     })
 }
@@ -114,40 +118,58 @@ impl Orders {
     }
 }
 
-/// Puts a changed policy in force whenever it is ordered: rules, lists, budgets, playbooks and assets.
-/// What does not load changes nothing. Never completes.
-async fn follow(mut orders: Orders, config: PathBuf, engine: Engine) {
+/// Puts a changed policy in force whenever it is ordered by the signal: rules, lists, budgets,
+/// playbooks and assets. What does not load changes nothing. Never completes.
+async fn follow(mut orders: Orders, read: ReadRules, engine: Engine) {
     loop {
         orders.next().await;
-        let config = config.clone();
+        let read = read.clone();
         // Aside: decisions go on by the old policy meanwhile.
-        let engine = engine.clone();
-        let read = move || {
-            let rules = Document::open(&config).and_then(|document| document.rules())?;
-            engine.replace_rules(rules);
-            Ok::<_, Failure>(engine.rules())
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(Ok(rules)) => {
-                let count = rules.policy.rules().len();
-                let entries = rules.guardrails.entries();
-                info!(
-                    rules = count,
-                    entries, "the policy was read again and is in force"
-                );
-            }
-            Ok(Err(failure)) => {
-                for problem in failure.problems() {
+        let rules = match tokio::task::spawn_blocking(move || (read.0)()).await {
+            Ok(Ok(rules)) => rules,
+            Ok(Err(unusable)) => {
+                for problem in unusable.problems {
                     error!("{problem}");
                 }
                 error!(
-                    error = failure.message(),
+                    error = unusable.message,
                     "the policy was read again and does not load; the old one stays in force"
                 );
+                continue;
             }
-            Err(error) => error!(error = %error, "reading the policy again was interrupted"),
+            Err(error) => {
+                error!(error = %error, "reading the policy again was interrupted");
+                continue;
+            }
+        };
+        let (count, entries) = (rules.policy.rules().len(), rules.guardrails.entries());
+        // A signal does not say whose it is.
+        match engine.put_in_force(rules, None).await {
+            Ok(changed) => info!(
+                rules = count,
+                entries,
+                changed = changed.len(),
+                "the policy was read again and is in force"
+            ),
+            Err(error) => error!(
+                error = &error as &dyn std::error::Error,
+                "the policy was read again and cannot be put in force; the old one stays"
+            ),
         }
     }
+}
+
+/// Reads the rules that a configuration file and its policy folder state now.
+fn reader(config: PathBuf, tells: BTreeMap<ConnectionId, bool>) -> ReadRules {
+    ReadRules(Arc::new(move || {
+        Document::open(&config)
+            .and_then(|document| document.rules())
+            .and_then(|rules| reachable(rules, &tells))
+            .map_err(|failure| Unusable {
+                message: failure.message().to_owned(),
+                problems: failure.problems().to_vec(),
+            })
+    }))
 }
 
 /// The runtime that servers run on.
@@ -178,12 +200,14 @@ pub(crate) async fn told_to_stop() {
 }
 
 impl Running {
-    /// Opens the store, builds the connections, and starts the engine and the server.
+    /// Opens the store, builds the connections, and starts the engine and the server. A changed policy
+    /// will be read from the file `config`, which `document` was read from.
     ///
     /// # Errors
     /// When one of them cannot; then none of them runs.
     pub async fn start(
         document: &Document,
+        config: &Path,
         listen: Option<SocketAddr>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
@@ -198,6 +222,8 @@ impl Running {
             warn!("no [[server.tokens]]: nobody can read, approve or pause anything");
         }
         settings.metrics = Some(quell_server::metrics());
+        let read_rules = reader(config.to_path_buf(), tells(&connections));
+        settings.read_rules = Some(read_rules.clone());
         let listener = bind(listen.unwrap_or(document.listen()?)).await?;
         let address = listener
             .local_addr()
@@ -223,6 +249,7 @@ impl Running {
             serving: tokio::spawn(quell_server::serve(listener, router, told(stopped))),
             engine,
             address,
+            read_rules,
             stop,
         })
     }

@@ -275,6 +275,53 @@ fn lists_are_kept_from_the_command_line() {
 }
 
 #[test]
+fn a_changed_policy_is_put_in_force_by_an_order_and_a_broken_one_is_told_with_its_place() {
+    let folder = Folder::new("apply");
+    let config = configuration(&folder, "http://127.0.0.1:9");
+    let text = std::fs::read_to_string(&config).unwrap();
+    folder.file(
+        "quell.toml",
+        &format!("{text}\n[policy]\ndirectory = \"policy\"\n"),
+    );
+    folder.file("policy/policy.toml", "");
+    let mut server = Running::logging(
+        &ENVIRONMENT,
+        &["serve", "--config", &config, "--listen", "127.0.0.1:0"],
+    );
+    let ready: Value = serde_json::from_str(&server.line("\"ready\"")).unwrap();
+    let url = format!("http://{}", ready["address"].as_str().unwrap());
+    let apply = || {
+        let token = ("QUELL_TOKEN", ENVIRONMENT[0].1);
+        quell_with(&[("QUELL_URL", &url), token], &["policy", "apply"])
+    };
+    folder.file(
+        "policy/policy.toml",
+        "[actions.contain_host]\nserver = { ask = 2 }",
+    );
+    let ran = apply();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("contain-host-server"), "{ran:?}");
+    folder.file(
+        "policy/policy.toml",
+        "[approvals]\nescalate_to = [\"falcon\", \"pager\"]",
+    );
+    let ran = apply();
+    assert_eq!(ran.code, 2, "{ran:?}");
+    for wrong in [
+        "policy/policy.toml:2:16: `approvals.escalate_to`: connection `falcon` cannot tell people",
+        "policy/policy.toml:2:26: `approvals.escalate_to`: there is no connection `pager`",
+        "the old policy stays in force",
+    ] {
+        assert!(ran.err.contains(wrong), "{wrong}\n{ran:?}");
+    }
+    // The same is said before a server is started with it.
+    let ran = quell_with(&ENVIRONMENT, &["config", "check", "--config", &config]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("policy.toml:2:26: "), "{ran:?}");
+    assert_eq!(server.stop("-TERM").0, 0);
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_named_with_its_place() {
     let folder = Folder::new("no-secret");
     let config = configuration(&folder, "http://127.0.0.1:9");

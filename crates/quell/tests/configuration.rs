@@ -81,7 +81,12 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_one() {
         (
             "id = \"northwind\"",
             "id = \"northwind\"\nzzz = 1",
-            "6:1 unknown key `zzz` (known here: `id`, `incident_window`, `approval_deadline`, `fleet`)",
+            "6:1 unknown key `zzz` (known here: `id`, `incident_window`, `fleet`)",
+        ),
+        (
+            "id = \"northwind\"",
+            "id = \"northwind\"\napproval_deadline = \"4h\"",
+            "6:1 `approval_deadline` has moved (it is `deadline` under [approvals] in the policy folder's policy.toml)",
         ),
     ] {
         assert_eq!(complaint(from, to), expected);

@@ -156,6 +156,10 @@ fn what_the_guide_shows_can_be_used_as_it_stands() {
     let ran = quell(&["policy", "check", &path]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.out.contains("5 on lists; 1 example"), "{ran:?}");
+    let people = snippet("toml", "{ ask = 2 }") + &snippet("toml", "[approvals]");
+    folder.file("policy/policy.toml", &people);
+    let ran = quell(&["policy", "check", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
 }
 
 #[test]

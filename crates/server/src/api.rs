@@ -4,38 +4,31 @@
 //! must accept members it does not know; the server refuses them, because a misspelt member of an
 //! order would otherwise be an order without it.
 
+mod automation;
 mod lists;
+mod problem;
 
 use jiff::Timestamp;
 use quell_connector::Check;
 use quell_engine::Event;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, AssetFacts, Cause, Clocks,
-    ConnectionId, Decision, EffectBy, Entity, FileFacts, IncidentId, Setting, Severity, Transition,
+    ConnectionId, Decision, EffectBy, Entity, FileFacts, IncidentId, Role, Setting, Severity,
+    Transition,
 };
 use quell_store::{AlertRecord, ApprovalRecord, Freshness, IncidentRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use automation::{
+    AppliedView, ApplyRequest, AutomationView, OfferView, OptInChangeView, OptInRequest, OptInView,
+    OptOutRequest, PauseRequest, PauseView, ResumeRequest,
+};
 pub use lists::{
     ListAddReply, ListAddRequest, ListChangeKind, ListChangeView, ListEntryView, ListRemoveRequest,
     NewListEntry,
 };
-
-/// Why a request was refused. Every reply with a status of 400 or more has this form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Problem {
-    /// What to decide on (`not_found`). Codes are stable; messages are not.
-    pub code: String,
-    /// One sentence for people.
-    pub message: String,
-    /// The query parameter or header at fault.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// JSON path of the member at fault in the body that was sent (`$.reason`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-}
+pub use problem::{Problem, ProblemPlace};
 
 /// A part of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -125,6 +118,9 @@ pub struct ActionDetail {
     pub shown: String,
     /// Whether a person's yes or no is waited for.
     pub awaits_answer: bool,
+    /// Who has to say yes, while policy leaves it to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalNeeded>,
     /// What people will notice when it is done, one sentence.
     pub impact: String,
     /// The action type that takes it back, where one exists.
@@ -141,6 +137,20 @@ pub struct ActionDetail {
     pub alerts: Vec<AlertView>,
     /// The incident it belongs to.
     pub incident: IncidentView,
+}
+
+/// Who has to say yes to an action, and who has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalNeeded {
+    /// How many different people.
+    pub approvers: u8,
+    /// The least role that counts.
+    pub role: Role,
+    /// Those who said yes to it as it now asks, in order.
+    pub yes: Vec<String>,
+    /// Without an answer by then nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
 }
 
 /// A person's answer.
@@ -305,125 +315,6 @@ pub struct RevertRequest {
     /// Take it back even when nobody can tell whether Quell or somebody else did it.
     #[serde(default)]
     pub even_if_unclear: bool,
-}
-
-/// An order to stop all actions, or those through one connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PauseRequest {
-    /// Why, one line.
-    pub reason: String,
-    /// Only what goes through this connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionId>,
-}
-
-/// An order to let actions run again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ResumeRequest {
-    /// What was paused for this connection; without it, what was paused for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionId>,
-}
-
-/// An order to let Quell do an action type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OptInRequest {
-    /// The action type.
-    pub action: ActionType,
-    /// The text agreed to, word for word as `offers` gives it. Kept in the record.
-    pub agreed: String,
-}
-
-/// An order to put an action type back into shadow mode.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OptOutRequest {
-    /// The action type.
-    pub action: ActionType,
-    /// Why, one line. Kept in the record.
-    pub reason: String,
-}
-
-/// Whether Quell acts, and on what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AutomationView {
-    /// All actions are stopped, queued ones included. Alerts are still taken in.
-    pub paused: bool,
-    /// Who paused it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Why it was paused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// When it was paused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
-    /// Connections that are paused by themselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub paused_connections: Vec<PauseView>,
-    /// The action types the organization opted in to; every other one is in shadow mode: decided
-    /// and recorded, not done.
-    pub opted_in: Vec<OptInView>,
-    /// What else could be opted in to through the connections there are.
-    pub offers: Vec<OfferView>,
-    /// Who opted in and out, oldest first.
-    pub changes: Vec<OptInChangeView>,
-}
-
-/// A paused connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PauseView {
-    /// The connection.
-    pub connection: ConnectionId,
-    /// Who paused it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// When.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
-}
-
-/// An action type nobody opted in to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OfferView {
-    /// The action type.
-    pub action: ActionType,
-    /// The text to agree to.
-    pub text: String,
-}
-
-/// Somebody opted in or out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OptInChangeView {
-    /// The action type.
-    pub action: ActionType,
-    /// In; otherwise out.
-    pub opted_in: bool,
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// The text agreed to; the reason, where somebody opted out.
-    pub text: String,
-}
-
-/// Who allowed Quell to do an action type, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OptInView {
-    /// The action type.
-    pub action: ActionType,
-    /// The person who decided it.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// The text agreed to.
-    pub agreed: String,
 }
 
 /// One connection.

@@ -14,7 +14,7 @@ use quell_model::ConnectionId;
 use tokio::sync::Semaphore;
 
 use crate::problem::Refusal;
-use crate::settings::{BODY_LIMIT_MAX, BODY_LIMIT_MIN, IntakeAuth, Settings, Token};
+use crate::settings::{BODY_LIMIT_MAX, BODY_LIMIT_MIN, IntakeAuth, ReadRules, Settings, Token};
 
 /// Bodies that wait in memory, all together. Senders of signed bodies prove who they are only by the
 /// whole body, so strangers could otherwise fill the memory.
@@ -30,9 +30,12 @@ pub(crate) struct App {
     pub(crate) listeners: Arc<Semaphore>,
     /// One at a time.
     pub(crate) backtests: Semaphore,
+    /// One at a time, so that the last one that was ordered is the last one read.
+    pub(crate) applying: tokio::sync::Mutex<()>,
     /// In units of 1 KiB.
     pub(crate) buffers: Arc<Semaphore>,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) read_rules: Option<ReadRules>,
     started: i64,
     requests: AtomicU64,
 }
@@ -47,7 +50,9 @@ impl App {
             intake_slots: Arc::new(Semaphore::new(settings.intake_concurrency)),
             listeners: Arc::new(Semaphore::new(settings.listeners)),
             backtests: Semaphore::new(1),
+            applying: tokio::sync::Mutex::new(()),
             buffers: Arc::new(Semaphore::new(BUFFERED_KIB)),
+            read_rules: settings.read_rules,
             metrics: settings.metrics.unwrap_or_else(crate::metrics),
             requests: AtomicU64::new(0),
             engine,

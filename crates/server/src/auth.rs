@@ -1,13 +1,13 @@
 //! Who asks, and may they?
 
 use http::{HeaderMap, header};
-use quell_model::ConnectionId;
+use quell_model::{ConnectionId, Person, Role};
 use subtle::Choice;
 
 use crate::app::App;
 use crate::credential::Digest;
 use crate::problem::{Code, Refusal};
-use crate::settings::{IntakeAuth, Role};
+use crate::settings::IntakeAuth;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,26 +18,6 @@ pub enum Access {
     Role(Role),
     /// The connection named in the path, by its own credentials; no person's token will do.
     Intake,
-}
-
-/// A person, by their token. Their name goes into the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Person {
-    pub(crate) name: String,
-    pub(crate) role: Role,
-}
-
-impl Person {
-    /// # Errors
-    /// When the person's role is lower than `needed`.
-    pub(crate) fn must_be(&self, needed: Role) -> Result<(), Refusal> {
-        if self.role >= needed {
-            return Ok(());
-        }
-        let role = self.role;
-        let message = format!("this needs the role {needed}; this token's role is {role}");
-        Err(Refusal::new(Code::Forbidden, message))
-    }
 }
 
 /// Whose credentials a request carries.
@@ -89,7 +69,7 @@ impl App {
     /// When nobody known asks, or somebody who may not.
     pub(crate) fn person(&self, headers: &HeaderMap, needed: Role) -> Result<Person, Refusal> {
         match self.caller(headers) {
-            Caller::Person(person) => person.must_be(needed).map(|()| person),
+            Caller::Person(person) => must_be(&person, needed).map(|()| person),
             Caller::Connections(_) => Err(Refusal::new(
                 Code::Forbidden,
                 "this token belongs to a connection, which may only push alerts",
@@ -97,6 +77,17 @@ impl App {
             Caller::Nobody => Err(Refusal::unauthorized()),
         }
     }
+}
+
+/// # Errors
+/// When the person's role is lower than `needed`.
+pub(crate) fn must_be(person: &Person, needed: Role) -> Result<(), Refusal> {
+    if person.role >= needed {
+        return Ok(());
+    }
+    let role = person.role;
+    let message = format!("this needs the role {needed}; this token's role is {role}");
+    Err(Refusal::new(Code::Forbidden, message))
 }
 
 /// The bearer token, if there is precisely one.

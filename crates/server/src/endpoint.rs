@@ -12,13 +12,14 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::StatusCode;
 use http::request::Parts;
 use quell_connector::document;
+use quell_model::Person;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Role;
 use crate::app::App;
-use crate::auth::{Access, Person};
+use crate::auth::{Access, must_be};
 use crate::body::announced;
 use crate::problem::{Code, Refusal};
 
@@ -253,10 +254,12 @@ pub(crate) struct Context {
 impl Context {
     /// The name for the journal of whoever asks. Only routes that need a role have one.
     pub(crate) fn person(&self) -> Result<String, Refusal> {
-        self.person
-            .as_ref()
-            .map(|person| person.name.clone())
-            .ok_or_else(Refusal::unauthorized)
+        self.caller().map(|person| person.name)
+    }
+
+    /// Whoever asks, with their role.
+    pub(crate) fn caller(&self) -> Result<Person, Refusal> {
+        self.person.clone().ok_or_else(Refusal::unauthorized)
     }
 
     /// For the part of an order that not everybody may give who may use the route.
@@ -265,7 +268,7 @@ impl Context {
     /// When the role of whoever asks is a lower one.
     pub(crate) fn needs(&self, role: Role) -> Result<(), Refusal> {
         let person = self.person.as_ref().ok_or_else(Refusal::unauthorized)?;
-        person.must_be(role)
+        must_be(person, role)
     }
 
     /// A path parameter.

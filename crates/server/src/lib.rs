@@ -29,10 +29,11 @@ pub use endpoint::{Parameter, Place, Reply, Route, Verb};
 pub use metrics::metrics;
 pub use openapi::openapi;
 pub use problem::Code;
+pub use quell_model::Role;
 pub use routes::{router, routes};
 pub use serve::serve;
 pub use settings::{
-    BODY_LIMIT_MAX, BODY_LIMIT_MIN, Bearers, IntakeAuth, Role, SECRET_MIN, Settings, SettingsError,
-    Token, WEBHOOK_KEY_MIN,
+    BODY_LIMIT_MAX, BODY_LIMIT_MIN, Bearers, IntakeAuth, ReadRules, SECRET_MIN, Settings,
+    SettingsError, Token, Unusable, WEBHOOK_KEY_MIN,
 };
 pub use webhook::Verifier;

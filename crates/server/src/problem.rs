@@ -10,6 +10,7 @@ use quell_connector::DocumentError;
 use quell_engine::{ActError, IntakeError};
 
 use crate::api::Problem;
+use crate::settings::Unusable;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:ident;)*) => {
@@ -65,6 +66,8 @@ codes! {
     UnsupportedEncoding = "unsupported_encoding", UNSUPPORTED_MEDIA_TYPE;
     /// The body of an order cannot be understood.
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY;
+    /// The policy that is written down does not load. The old one stays in force.
+    InvalidPolicy = "invalid_policy", UNPROCESSABLE_ENTITY;
     /// An alert document cannot be understood. Nothing of the body was kept.
     InvalidDocument = "invalid_document", UNPROCESSABLE_ENTITY;
     /// The connection is not a source of alerts.
@@ -89,7 +92,7 @@ codes! {
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(crate) code: Code,
-    problem: Problem,
+    problem: Box<Problem>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -104,12 +107,13 @@ impl Refusal {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            problem: Problem {
+            problem: Box::new(Problem {
                 code: code.as_str().to_owned(),
                 message: message.into(),
                 field: None,
                 path: None,
-            },
+                problems: Vec::new(),
+            }),
             cause: None,
         }
     }
@@ -147,6 +151,14 @@ impl Refusal {
             Code::Overloaded,
             "too much is under way; send it again in a moment",
         )
+    }
+
+    /// A policy that cannot be put in force.
+    pub(crate) fn policy(unusable: Unusable) -> Self {
+        let message = format!("{}; the old policy stays in force", unusable.message);
+        let mut refusal = Self::new(Code::InvalidPolicy, message);
+        refusal.problem.problems = unusable.problems.into_iter().map(Into::into).collect();
+        refusal
     }
 
     /// A body of an order that cannot be understood.

@@ -2,6 +2,7 @@
 
 mod action;
 mod actions;
+mod apply;
 mod approve;
 mod automation;
 mod backtest;
@@ -37,7 +38,7 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 24] = [
+static ROUTES: [Route; 25] = [
     intake::ROUTE,
     actions::ROUTE,
     action::ROUTE,
@@ -57,6 +58,7 @@ static ROUTES: [Route; 24] = [
     list_add::ROUTE,
     list_remove::ROUTE,
     list_history::ROUTE,
+    apply::ROUTE,
     events::ROUTE,
     scrape::ROUTE,
     health::ROUTE,

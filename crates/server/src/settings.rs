@@ -1,12 +1,12 @@
 //! What the server is started with.
 
+use metrics_exporter_prometheus::PrometheusHandle;
+use quell_engine::Rules;
+use quell_model::{ConnectionId, Role, Secret};
+use quell_policy::Diagnostic;
 use std::collections::BTreeMap;
 use std::fmt;
-
-use metrics_exporter_prometheus::PrometheusHandle;
-use quell_model::{ConnectionId, Secret};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::credential::Digest;
 use crate::webhook::Verifier;
@@ -36,6 +36,28 @@ pub struct Settings {
     pub listeners: usize,
     /// Where the metrics are; [`crate::metrics()`] when missing.
     pub metrics: Option<PrometheusHandle>,
+    /// How a changed policy is read again; without it none can be put in force through the API.
+    pub read_rules: Option<ReadRules>,
+}
+
+/// Reads the rules that are written down now: the configuration and the policy folder. Called aside
+/// from the runtime, because it reads files.
+#[derive(Clone)]
+pub struct ReadRules(pub Arc<dyn Fn() -> Result<Rules, Unusable> + Send + Sync>);
+
+impl fmt::Debug for ReadRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadRules")
+    }
+}
+
+/// What is written down cannot be put in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// One line for people.
+    pub message: String,
+    /// Each place that is wrong.
+    pub problems: Vec<Diagnostic>,
 }
 
 impl Default for Settings {
@@ -47,40 +69,8 @@ impl Default for Settings {
             intake_concurrency: 512,
             listeners: 64,
             metrics: None,
+            read_rules: None,
         }
-    }
-}
-
-/// What a token allows. Each role may do what those before it may.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Reads everything, changes nothing.
-    Viewer,
-    /// Approves, rejects and reverts actions, checks connections, and pauses automation: in an
-    /// emergency whoever is on duty must be able to stop it.
-    Responder,
-    /// Lets automation run again as well.
-    Administrator,
-}
-
-impl Role {
-    /// The name used in configuration, JSON and messages.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Responder => "responder",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

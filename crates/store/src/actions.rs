@@ -65,21 +65,6 @@ pub struct Advance {
     pub messages: Vec<Envelope>,
 }
 
-/// A person's answer to an approval.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// Hash of exactly what they were shown.
-    pub shown: String,
-    /// Who.
-    pub person: String,
-    /// Yes or no.
-    pub yes: bool,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-}
-
 impl Store {
     /// Applies a change.
     ///
@@ -87,37 +72,24 @@ impl Store {
     /// [`Error::Fenced`] when the job is no longer the caller's, [`Error::Stale`] when the action
     /// changed since it was read. Either way nothing is changed.
     pub async fn advance(&self, advance: Advance) -> Result<Stored> {
-        self.apply(advance, None).await
-    }
-
-    /// Records a person's answer and applies the change that follows from it, both or neither.
-    ///
-    /// # Errors
-    /// As [`Store::advance`].
-    pub async fn answer(&self, answer: Answer, advance: Advance) -> Result<Stored> {
-        self.apply(advance, Some(answer)).await
-    }
-
-    async fn apply(&self, advance: Advance, answer: Option<Answer>) -> Result<Stored> {
         let mut stored = advance.stored.clone();
         // Written here, on the caller's thread: the writer's time is everybody's.
         let texts = Texts::of(&advance)?;
-        self.write(move |db| apply(db, &advance, &texts, answer.as_ref()))
-            .await?;
+        self.write(move |db| apply(db, &advance, &texts)).await?;
         stored.version += 1;
         Ok(stored)
     }
 }
 
 /// The documents of a change, as they are stored.
-struct Texts {
+pub(crate) struct Texts {
     action: String,
     transitions: String,
     messages: Vec<String>,
 }
 
 impl Texts {
-    fn of(advance: &Advance) -> Result<Self> {
+    pub(crate) fn of(advance: &Advance) -> Result<Self> {
         let messages = advance
             .messages
             .iter()
@@ -130,7 +102,8 @@ impl Texts {
     }
 }
 
-fn apply(db: &Connection, advance: &Advance, texts: &Texts, answer: Option<&Answer>) -> Result<()> {
+/// Applies a change; one that cannot be applied has changed nothing.
+pub(crate) fn apply(db: &Connection, advance: &Advance, texts: &Texts) -> Result<()> {
     let action = &advance.stored.action;
     let id = action.id.to_string();
     // Checked before anything is changed.
@@ -167,12 +140,6 @@ fn apply(db: &Connection, advance: &Advance, texts: &Texts, answer: Option<&Answ
     }
     for (message, text) in advance.messages.iter().zip(&texts.messages) {
         outbox::post(db, message, text)?;
-    }
-    if let Some(answer) = answer {
-        db.prepare_cached(
-            "INSERT INTO approvals (action, shown, person, yes, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![id, answer.shown, answer.person, answer.yes, answer.reason, micros(answer.at)])?;
     }
     Ok(())
 }

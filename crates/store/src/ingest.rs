@@ -386,8 +386,10 @@ impl Place<'_> {
             let text = serde_json::to_string(&transitions)?;
             let version = stored.version.saturating_add(1);
             actions::journal(db, &id.to_string(), version, &transitions, &text)?;
-            db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
-                .execute([jobs::JobKind::Expire.key(&id.to_string())])?;
+            for kind in jobs::JobKind::WAITING {
+                db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
+                    .execute([kind.key(&id.to_string())])?;
+            }
             jobs::enqueue(db, &NewJob::at(jobs::JobKind::Act, id, at))?;
             return Ok(Placed::Promoted(id));
         }

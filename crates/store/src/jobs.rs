@@ -38,6 +38,10 @@ kinds! {
     Settle = "settle",
     /// Give up waiting for an approval.
     Expire = "expire",
+    /// Remind those who were asked.
+    Remind = "remind",
+    /// Tell others that nobody answered.
+    Escalate = "escalate",
     /// Take an action back.
     Revert = "revert",
     /// Read whether what was taken back is gone.
@@ -53,6 +57,9 @@ kinds! {
 }
 
 impl JobKind {
+    /// What is due while an action waits for people, and has no reason any more once it does not.
+    pub const WAITING: [Self; 3] = [Self::Expire, Self::Remind, Self::Escalate];
+
     /// The key of the one job of this kind about `subject`.
     #[must_use]
     pub fn key(self, subject: &str) -> String {

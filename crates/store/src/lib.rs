@@ -6,6 +6,8 @@
 //! takes no decision: states, causes and due times are given to it.
 
 mod actions;
+mod approvals;
+mod authors;
 mod budgets;
 mod error;
 mod facts;
@@ -19,7 +21,9 @@ mod reads;
 mod sqlite;
 mod stock;
 
-pub use actions::{Advance, Answer, NewJob, Stored};
+pub use actions::{Advance, NewJob, Stored};
+pub use approvals::{Answer, ApprovalRecord, Approved, Needs};
+pub use authors::RuleAuthor;
 pub use budgets::{Brake, Budgeted, Charge};
 pub use error::{Error, Result};
 pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
@@ -28,7 +32,7 @@ pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState};
 pub use opt_ins::OptInChange;
 pub use outbox::{Dispatch, Envelope};
 pub use pulse::{FirstSeen, Of, RECENT, Storm, StormLimit};
-pub use reads::{ActionFilter, AlertRecord, ApprovalRecord, IncidentRecord};
+pub use reads::{ActionFilter, AlertRecord, IncidentRecord};
 pub use sqlite::Store;
 pub use stock::Stock;
 

@@ -55,21 +55,6 @@ pub struct IncidentRecord {
     pub updated: Timestamp,
 }
 
-/// A person's answer as stored.
-#[derive(Debug, Clone)]
-pub struct ApprovalRecord {
-    /// Hash of exactly what they were shown.
-    pub shown: String,
-    /// Who.
-    pub person: String,
-    /// Yes or no.
-    pub yes: bool,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-}
-
 impl Store {
     /// An action of an organization.
     ///
@@ -165,29 +150,6 @@ impl Store {
                 history.extend(serde_json::from_str::<Vec<Transition>>(&row?)?);
             }
             Ok(history)
-        })
-        .await
-    }
-
-    /// The answers people gave about an action, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn approvals(&self, id: ActionId) -> Result<Vec<ApprovalRecord>> {
-        self.read(move |db| {
-            let mut statement = db.prepare_cached(
-                "SELECT shown, person, yes, reason, at FROM approvals WHERE action = ?1 ORDER BY seq",
-            )?;
-            let rows = statement.query_map([id.to_string()], |row| {
-                Ok(ApprovalRecord {
-                    shown: row.get(0)?,
-                    person: row.get(1)?,
-                    yes: row.get(2)?,
-                    reason: row.get(3)?,
-                    at: instant(row.get(4)?),
-                })
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }

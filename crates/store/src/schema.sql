@@ -99,16 +99,31 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_thread ON outbox (channel, thread, seq);
 
 CREATE TABLE approvals (
-  seq    INTEGER PRIMARY KEY,
-  action TEXT NOT NULL,
+  seq          INTEGER PRIMARY KEY,
+  organization TEXT NOT NULL,
+  action       TEXT NOT NULL,
   -- Hash of exactly what the person was shown.
-  shown  TEXT NOT NULL,
-  person TEXT NOT NULL,
-  yes    INTEGER NOT NULL,
-  reason TEXT NOT NULL,
-  at     INTEGER NOT NULL
+  shown        TEXT NOT NULL,
+  person       TEXT NOT NULL,
+  yes          INTEGER NOT NULL,
+  reason       TEXT NOT NULL,
+  at           INTEGER NOT NULL
 );
 CREATE INDEX approvals_by_action ON approvals (action, seq);
+-- How often somebody said yes lately.
+CREATE INDEX approvals_by_person ON approvals (organization, person, at);
+
+-- Who put each rule in force as it stands: they do not also approve by it for a while.
+CREATE TABLE rule_authors (
+  organization TEXT NOT NULL,
+  rule         TEXT NOT NULL,
+  -- Hash of what the rule says.
+  digest       TEXT NOT NULL,
+  -- Missing when nobody is known: at a start, or by a signal.
+  person       TEXT,
+  since        INTEGER NOT NULL,
+  PRIMARY KEY (organization, rule)
+) WITHOUT ROWID;
 
 -- What the organization allowed Quell to do, and what it took back: the latest row of an action holds.
 CREATE TABLE opt_ins (

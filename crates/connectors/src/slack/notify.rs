@@ -218,7 +218,7 @@ fn footer(notice: &Notice, about: &str) -> Block {
 /// Read at a glance in a busy channel.
 const fn sign(kind: NoticeKind) -> &'static str {
     match kind {
-        NoticeKind::ApprovalNeeded => "✋",
+        NoticeKind::ApprovalNeeded | NoticeKind::Reminder | NoticeKind::Escalation => "✋",
         NoticeKind::Failed => "⚠️",
         NoticeKind::Completed => "✅",
         NoticeKind::Reverted => "↩️",

@@ -60,7 +60,10 @@ pub(super) fn compose(
         ("X-Auto-Response-Suppress", "All"),
         ("List-Id", list.as_str()),
     ];
-    if first.kind == NoticeKind::ApprovalNeeded {
+    if matches!(
+        first.kind,
+        NoticeKind::ApprovalNeeded | NoticeKind::Escalation
+    ) {
         headers.push(("Importance", "high"));
     }
     for (name, value) in headers {

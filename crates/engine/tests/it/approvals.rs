@@ -6,7 +6,7 @@ use quell_engine::{ActError, shown};
 use quell_model::{ActionState, AssetClass, Cause, NoticeKind};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, responder};
 
 async fn server() -> World {
     let world = World::new(8);
@@ -33,7 +33,13 @@ async fn a_server_is_contained_after_a_person_said_yes_and_the_record_says_who()
     assert!(asked);
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "seen the tree")
+        .answer(
+            action.id,
+            &shown(&action),
+            &responder("ana"),
+            true,
+            "seen the tree",
+        )
         .await
         .unwrap();
     world.work().await;
@@ -54,7 +60,13 @@ async fn a_no_is_final_for_this_incident_unless_it_gets_worse() {
     let action = world.only().await;
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", false, "backup job")
+        .answer(
+            action.id,
+            &shown(&action),
+            &responder("ana"),
+            false,
+            "backup job",
+        )
         .await
         .unwrap();
     world
@@ -89,7 +101,7 @@ async fn an_answer_to_something_else_than_what_was_shown_is_refused() {
     action.asset.critical = true;
     let refused = world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "ok")
+        .answer(action.id, &shown(&action), &responder("ana"), true, "ok")
         .await;
     assert!(matches!(refused, Err(ActError::Changed)));
     assert_eq!(world.state().await, ActionState::AwaitingApproval);
@@ -100,9 +112,10 @@ async fn the_first_of_two_answers_wins() {
     let world = server().await;
     let action = world.only().await;
     let hash = shown(&action);
+    let (ana, ben) = (responder("ana"), responder("ben"));
     let (yes, no) = tokio::join!(
-        world.engine.answer(action.id, &hash, "ana", true, "ok"),
-        world.engine.answer(action.id, &hash, "ben", false, "no"),
+        world.engine.answer(action.id, &hash, &ana, true, "ok"),
+        world.engine.answer(action.id, &hash, &ben, false, "no"),
     );
     assert_eq!(u8::from(yes.is_ok()) + u8::from(no.is_ok()), 1);
     assert_eq!(world.store.approvals(action.id).await.unwrap().len(), 1);

@@ -6,7 +6,7 @@ use quell_engine::agreement;
 use quell_model::{ActionState, ActionType, AssetClass, Clock};
 use serde_json::json;
 
-use crate::world::{World, lab_id};
+use crate::world::{World, lab_id, responder};
 
 const CONTAIN: ActionType = ActionType::ContainHost;
 
@@ -74,7 +74,7 @@ async fn opting_out_holds_for_queued_work_and_for_what_a_person_approved() {
     let shown = quell_engine::shown(&asked);
     world
         .engine
-        .answer(asked.id, &shown, "ana", true, "go")
+        .answer(asked.id, &shown, &responder("ana"), true, "go")
         .await
         .unwrap();
     world

@@ -7,7 +7,7 @@ use quell_model::{Action, ActionState, AssetClass, NoticeKind};
 use quell_policy::{Budgets, Settings, Source};
 use serde_json::{Value, json};
 
-use crate::world::{World, lab_id};
+use crate::world::{World, lab_id, responder};
 
 /// Only these budgets, in the words of `policy.toml`.
 fn budgets(text: &str) -> Budgets {
@@ -109,7 +109,13 @@ async fn an_action_beyond_the_budget_runs_after_a_yes() {
         .unwrap();
     world
         .engine
-        .answer(held.id, &quell_engine::shown(held), "ana", true, "seen")
+        .answer(
+            held.id,
+            &quell_engine::shown(held),
+            &responder("ana"),
+            true,
+            "seen",
+        )
         .await
         .unwrap();
     world.work_for(Duration::from_secs(60)).await;

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use quell_engine::shown;
-use quell_model::{ActionState, ActionType, AssetClass};
-use quell_policy::Settings;
+use quell_model::entity::AccessKey;
+use quell_model::{
+    Action, ActionState, ActionType, AssetClass, AssetFacts, Basis, FileFacts, Person, Role,
+    Severity,
+};
+use quell_policy::{Question, Settings};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, responder};
 
 /// The shipped budgets and breakers, at a connection that was set up the day before.
 async fn shipped() -> World {
@@ -40,6 +44,12 @@ async fn in_state(world: &World, state: ActionState) -> usize {
         .iter()
         .filter(|action| action.state == state)
         .count()
+}
+
+async fn waiting(world: &World) -> Vec<Action> {
+    let mut actions = world.actions().await;
+    actions.retain(|action| action.state == ActionState::AwaitingApproval);
+    actions
 }
 
 async fn contained(world: &World) -> usize {
@@ -161,9 +171,9 @@ async fn definition_updates_2010_and_2017_a_file_half_the_fleet_runs_is_not_bann
     for workers in [0, 16] {
         let world = World::new(workers);
         world.lab.host("h1", AssetClass::Workstation);
-        world.lab.lock().seen.insert("ab".repeat(32), 412);
+        world.lab.lock().seen.insert("ef".repeat(32), 412);
         let document = json!({
-            "id": "a1", "host": "h1", "class": "workstation", "sha256": "ab".repeat(32), "confidence": 100,
+            "id": "a1", "host": "h1", "class": "workstation", "sha256": "ef".repeat(32), "confidence": 100,
         });
         world.accept(document).await;
         world.work_for(Duration::from_secs(60)).await;
@@ -189,11 +199,17 @@ async fn definition_updates_2010_and_2017_a_file_half_the_fleet_runs_is_not_bann
         assert_ne!(shown(ban), shown(&other));
         world
             .engine
-            .answer(ban.id, &shown(ban), "ana", true, "it is the worm")
+            .answer(
+                ban.id,
+                &shown(ban),
+                &responder("ana"),
+                true,
+                "it is the worm",
+            )
             .await
             .unwrap();
         world.work_for(Duration::from_secs(60)).await;
-        assert!(world.lab.lock().banned.contains_key(&"ab".repeat(32)));
+        assert!(world.lab.lock().banned.contains_key(&"ef".repeat(32)));
     }
 }
 
@@ -230,4 +246,107 @@ async fn audit_mode_2023_what_is_not_opted_in_is_not_touched_at_the_last_gate_ei
     world.work_for(Duration::from_secs(60)).await;
     assert_eq!(world.state().await, ActionState::Shadowed);
     assert!(!world.lab.contained("h1"));
+}
+
+/// March 2026: somebody with a stolen administrator's account ordered a bulk action on a whole fleet; one
+/// account was enough, and nothing limited how often.
+#[tokio::test]
+async fn bulk_wipe_2026_a_stolen_administrator_s_yes_stops_counting_alone() {
+    let world = shipped().await;
+    storm(&world, AssetClass::Server, 200, 10).await;
+    let stolen = Person {
+        name: "ada".into(),
+        role: Role::Administrator,
+    };
+    for action in waiting(&world).await {
+        world.answer(&action, &stolen, true).await.unwrap();
+    }
+    world.work_for(Duration::from_secs(60)).await;
+    assert_eq!(contained(&world).await, 20);
+    let next = waiting(&world).await.remove(0);
+    world.answer(&next, &responder("ben"), true).await.unwrap();
+    world.work_for(Duration::from_secs(60)).await;
+    assert_eq!(contained(&world).await, 21, "a second person's yes counts");
+}
+
+/// The same account first makes the rules ask for less.
+#[tokio::test]
+async fn bulk_wipe_2026_a_stolen_administrator_does_not_approve_by_rules_they_changed() {
+    let mut world = shipped().await;
+    world.policy = "[actions.contain_host]\nserver = { ask = 2 }\n".into();
+    let before = world.engine.put_in_force(world.rules(), None).await;
+    assert!(!before.unwrap().is_empty());
+    world.policy =
+        "[actions.contain_host]\nserver = { ask = 1, role = \"administrator\" }\n".into();
+    let changed = world.engine.put_in_force(world.rules(), Some("ada")).await;
+    assert_eq!(changed.unwrap(), ["contain-host-server"]);
+    storm(&world, AssetClass::Server, 5, 1).await;
+    let stolen = Person {
+        name: "ada".into(),
+        role: Role::Administrator,
+    };
+    for action in waiting(&world).await {
+        assert!(world.answer(&action, &stolen, true).await.is_err());
+    }
+    world.work_for(Duration::from_secs(60)).await;
+    assert_eq!(contained(&world).await, 0);
+}
+
+/// Or makes Quell forget the difference.
+#[tokio::test]
+async fn bulk_wipe_2026_a_stolen_administrator_does_not_turn_off_what_stands_against_it() {
+    for lax in ["alone_per_hour = 10000", "author_excluded_for = \"0s\""] {
+        let mut world = shipped().await;
+        let before = world.engine.put_in_force(world.rules(), None).await;
+        assert!(!before.unwrap().is_empty());
+        world.policy = format!("[approvals]\n{lax}\n");
+        let changed = world.engine.put_in_force(world.rules(), Some("ada")).await;
+        assert_eq!(changed.unwrap(), ["[approvals]"]);
+        storm(&world, AssetClass::Server, 1, 1).await;
+        let stolen = Person {
+            name: "ada".into(),
+            role: Role::Administrator,
+        };
+        let action = waiting(&world).await.remove(0);
+        let refused = world.answer(&action, &stolen, true).await.unwrap_err();
+        assert!(refused.to_string().contains("`[approvals]`"), "{refused}");
+    }
+}
+
+/// July 2025 and spring 2026: an agent with one broad token deleted production data, and its backups.
+#[tokio::test]
+async fn deleted_production_2026_what_cannot_be_taken_back_takes_two_people() {
+    let mut world = shipped().await;
+    let decision = world.engine.rules().policy.decide(&Question {
+        action: ActionType::DeleteAccessKey,
+        target: &AccessKey::default().into(),
+        asset: &AssetFacts::default(),
+        basis: &Basis {
+            severity: Severity::Critical,
+            confidence: Some(100),
+            source: "lab".into(),
+            detection: "LabPattern".into(),
+        },
+        file: FileFacts::default(),
+        lists: &[],
+        entry: None,
+    });
+    assert_eq!(decision.quorum.approvers, 2, "{decision:?}");
+
+    // The laboratory has no keys; a killed process does not come back either.
+    world.policy = "[actions.kill_process]\nany = { ask = 2 }\n".into();
+    world.reconfigure();
+    world.lab.host("h1", AssetClass::Workstation);
+    let document = json!({ "id": "a1", "host": "h1", "class": "workstation", "pid": 7 });
+    world.accept(document).await;
+    world.work_for(Duration::from_secs(60)).await;
+    let actions = world.actions().await;
+    let kill = |action: &&quell_model::Action| action.action == ActionType::KillProcess;
+    let action = actions.iter().find(kill).unwrap();
+    for (name, kills) in [("agent", 0), ("ben", 1)] {
+        let answered = world.answer(action, &responder(name), true).await;
+        answered.unwrap();
+        world.work_for(Duration::from_secs(60)).await;
+        assert_eq!(world.lab.lock().kills.len(), kills, "after {name}'s yes");
+    }
 }

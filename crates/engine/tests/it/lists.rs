@@ -10,7 +10,7 @@ use quell_store::ListChange;
 use serde_json::json;
 
 use crate::lab::Fault;
-use crate::world::{World, entries, lab_id};
+use crate::world::{World, entries, lab_id, responder};
 
 fn listed(row: &'static str) -> World {
     let mut world = World::new(8);
@@ -47,7 +47,7 @@ async fn an_entry_added_while_a_person_was_asked_wins_over_their_yes() {
     assert_eq!(action.state, ActionState::AwaitingApproval);
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "seen")
+        .answer(action.id, &shown(&action), &responder("ana"), true, "seen")
         .await
         .unwrap();
     world.listed = vec!["host,h1,never,It runs the clinic."];
@@ -107,7 +107,7 @@ async fn an_entry_somebody_adds_after_a_yes_stops_the_call() {
     let action = world.only().await;
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "seen")
+        .answer(action.id, &shown(&action), &responder("ana"), true, "seen")
         .await
         .unwrap();
     world.keep(&["host,h1,never,It runs the clinic."]).await;

@@ -6,7 +6,7 @@ use quell_model::{Action, ActionState, ActionType, AssetClass};
 use serde_json::json;
 
 use crate::lab::Fault;
-use crate::world::World;
+use crate::world::{World, responder};
 
 async fn world(workers: usize) -> World {
     let mut world = World::new(workers);
@@ -57,7 +57,13 @@ async fn a_lost_reply_to_a_kill_is_unknown_and_never_fired_again() {
     // A person looks, and says so.
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "it is gone")
+        .answer(
+            action.id,
+            &shown(&action),
+            &responder("ana"),
+            true,
+            "it is gone",
+        )
         .await
         .unwrap();
     assert_eq!(kill(&world).await.state, ActionState::Completed);

@@ -6,7 +6,7 @@ use quell_engine::shown;
 use quell_model::{Action, ActionState, AssetClass};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, responder};
 
 const HOURS: Duration = Duration::from_secs(2 * 3600 + 600);
 
@@ -20,7 +20,7 @@ async fn alert(world: &World, class: AssetClass) {
 async fn approve(world: &World, action: &Action) {
     world
         .engine
-        .answer(action.id, &shown(action), "ana", true, "seen")
+        .answer(action.id, &shown(action), &responder("ana"), true, "seen")
         .await
         .unwrap();
 }

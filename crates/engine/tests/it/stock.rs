@@ -10,7 +10,7 @@ use quell_policy::Settings;
 use serde_json::json;
 
 use crate::lab::Fault;
-use crate::world::{World, lab_id};
+use crate::world::{World, lab_id, responder};
 
 const HOURS: Duration = Duration::from_secs(3600);
 
@@ -81,7 +81,7 @@ async fn a_domain_controller_the_vendor_names_asks_even_when_the_alert_calls_it_
     );
     world
         .engine
-        .answer(action.id, &shown(&action), "ana", true, "sure")
+        .answer(action.id, &shown(&action), &responder("ana"), true, "sure")
         .await
         .unwrap();
     world.work_for(Duration::from_secs(60)).await;

@@ -9,9 +9,12 @@ use jiff::Timestamp;
 use quell_connector::Connected;
 use quell_connector::clock::SimClock;
 use quell_engine::{
-    Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules, Settings, agreement,
+    ActError, Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules, Settings,
+    agreement, shown,
 };
-use quell_model::{Action, ActionState, ActionType, Clock, ConnectionId, IdSource, ListEntryId};
+use quell_model::{
+    Action, ActionState, ActionType, Clock, ConnectionId, IdSource, ListEntryId, Person, Role,
+};
 use quell_policy::lists::{Entry, Lists, csv};
 use quell_policy::{Budgets, Playbooks, Policy, Source, Storm};
 use quell_store::{ActionFilter, Store};
@@ -35,6 +38,8 @@ impl IdSource for Ids {
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) lab: Lab,
+    /// Another channel to people; told as `lab` is, unless the policy makes it one for escalations.
+    pub(crate) pager: Lab,
     pub(crate) store: Store,
     pub(crate) clock: Arc<SimClock>,
     ids: Arc<Ids>,
@@ -46,10 +51,19 @@ pub(crate) struct World {
     /// Rows of a list: subject, value, strength, reason.
     pub(crate) listed: Vec<&'static str>,
     pub(crate) opted_in: Vec<ActionType>,
+    /// Text of the organization's `policy.toml`.
+    pub(crate) policy: String,
 }
 
 pub(crate) fn lab_id() -> ConnectionId {
     "lab-prod".parse().unwrap()
+}
+
+pub(crate) fn responder(name: &str) -> Person {
+    Person {
+        name: name.to_owned(),
+        role: Role::Responder,
+    }
 }
 
 pub(crate) const ALL: [ActionType; 3] = [
@@ -87,18 +101,20 @@ impl World {
         ids: Arc<Ids>,
     ) -> Self {
         let opted_in = ALL.to_vec();
+        let pager = Lab::default();
         let engine = engine(
             &store,
-            &lab,
+            (&lab, &pager),
             &clock,
             &ids,
             workers,
-            rules(None, Budgets::default(), &[]),
+            rules(None, "", Budgets::default(), &[]),
         );
         engine.replace_opt_ins(opt_ins(&opted_in));
         Self {
             engine,
             lab,
+            pager,
             store,
             clock,
             ids,
@@ -109,6 +125,7 @@ impl World {
             fleet: None,
             listed: Vec::new(),
             opted_in,
+            policy: String::new(),
         }
     }
 
@@ -117,7 +134,7 @@ impl World {
     pub(crate) fn restart(&mut self) {
         self.engine = engine(
             &self.store,
-            &self.lab,
+            (&self.lab, &self.pager),
             &self.clock,
             &self.ids,
             self.workers,
@@ -132,9 +149,9 @@ impl World {
         self.engine.replace_opt_ins(opt_ins(&self.opted_in));
     }
 
-    fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self) -> Rules {
         let budgets = self.budgets.clone();
-        let mut rules = rules(self.threshold, budgets, &self.listed);
+        let mut rules = rules(self.threshold, &self.policy, budgets, &self.listed);
         rules.settings.storm = self.storm;
         rules.guardrails.fleet = self.fleet;
         rules
@@ -153,6 +170,20 @@ impl World {
             .await
             .unwrap();
         accepted.alerts.into_iter().next().unwrap()
+    }
+
+    /// What `person` says to an action as it is shown here.
+    pub(crate) async fn answer(
+        &self,
+        action: &Action,
+        person: &Person,
+        yes: bool,
+    ) -> Result<Action, ActError> {
+        let shown = shown(action);
+        self.engine
+            .answer(action.id, &shown, person, yes, "seen the tree")
+            .await
+            .map(|stored| stored.action)
     }
 
     /// Does everything that falls due within `horizon`, moving the clock as far as needed.
@@ -232,11 +263,11 @@ fn opt_ins(actions: &[ActionType]) -> OptIns {
     actions.iter().map(opt_in).collect()
 }
 
-fn rules(contain_confidence: Option<u8>, budgets: Budgets, listed: &[&str]) -> Rules {
+fn rules(contain_confidence: Option<u8>, policy: &str, budgets: Budgets, listed: &[&str]) -> Rules {
     let lifted = contain_confidence.map_or(String::new(), |from| {
         let cell = format!("{{ ask_below_confidence = {from} }}");
-        format!("[actions.contain_host]\nserver = {cell}\ncritical = {cell}")
-    });
+        format!("[actions.contain_host]\nserver = {cell}\ncritical = {cell}\n")
+    }) + policy;
     let source = Source {
         name: "policy.toml",
         text: &lifted,
@@ -273,7 +304,7 @@ pub(crate) fn entries(rows: &[&str]) -> Vec<Entry> {
 
 fn engine(
     store: &Store,
-    lab: &Lab,
+    (lab, pager): (&Lab, &Lab),
     clock: &Arc<SimClock>,
     ids: &Arc<Ids>,
     workers: usize,
@@ -295,6 +326,10 @@ fn engine(
         Connection::new(Connected::new(
             "people".parse().unwrap(),
             &Arc::new(Channel(lab.clone())),
+        )),
+        Connection::new(Connected::new(
+            "pager".parse().unwrap(),
+            &Arc::new(Channel(pager.clone())),
         )),
     ];
     Engine::new(

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use quell_model::{ActionType, Severity};
+use quell_model::{ActionType, Quorum, Severity};
 
-use super::{Cell, Column, Matrix, Origin, When, has_class, rows};
+use super::{Cell, Column, Matrix, ORIGIN, Origin, When, has_class, rows};
 
 /// Text of the rules; nothing here comes from outside but numbers and the name of the file.
 pub(super) fn rules(matrix: &Matrix) -> String {
@@ -35,7 +35,16 @@ struct Rules<'a> {
 struct Head<'a> {
     id: String,
     reason: String,
+    /// Who has to say yes.
+    quorum: Quorum,
     origin: &'a Origin,
+}
+
+impl Head<'_> {
+    const fn asking(mut self, quorum: Quorum) -> Self {
+        self.quorum = quorum;
+        self
+    }
 }
 
 impl Rules<'_> {
@@ -54,6 +63,7 @@ impl Rules<'_> {
                     "Severity is {{severity}}; nothing is done below {}.",
                     act_from.as_str()
                 ),
+                quorum: Quorum::ONE,
                 origin,
             };
             let when = format!("context.severity < {act}");
@@ -66,6 +76,7 @@ impl Rules<'_> {
                     "Severity is {{severity}}; a person decides below {}.",
                     auto_from.as_str()
                 ),
+                quorum: Quorum::ONE,
                 origin,
             };
             let when = format!("context.severity >= {act} && context.severity < {auto}");
@@ -77,19 +88,17 @@ impl Rules<'_> {
         let head = |text: &str| Head {
             id: format!("every-action-{}", dashed(column.as_str())),
             reason: format!("{}, {text}", words(column)),
+            quorum: Quorum::ONE,
             origin,
         };
         let when = Some(condition(column));
         let action = "action in Action::\"remediation\"";
         match cell {
             Cell::Auto => {}
-            Cell::Ask => self.forbid(
-                true,
-                action,
-                &head("every action needs a person."),
-                when,
-                None,
-            ),
+            Cell::Ask(quorum) => {
+                let head = head(&format!("every action needs {}.", quorum.words())).asking(quorum);
+                self.forbid(true, action, &head, when, None);
+            }
             Cell::AskBelowConfidence(from) => {
                 let text = format!(
                     "every action needs a person below confidence {from} (it is {{confidence}})."
@@ -112,6 +121,7 @@ impl Rules<'_> {
                     dashed(column.as_str())
                 ),
                 reason: format!("{at}{comma}“{phrase}” {text}"),
+                quorum: Quorum::ONE,
                 origin,
             }
         };
@@ -128,8 +138,8 @@ impl Rules<'_> {
                 self.permit_alone(&scope, &head, when, None);
             }
             Cell::Auto => {}
-            Cell::Ask => {
-                let head = head("", "needs a person.");
+            Cell::Ask(quorum) => {
+                let head = head("", &format!("needs {}.", quorum.words())).asking(quorum);
                 self.forbid(true, &scope, &head, when, None);
             }
             Cell::AskBelowConfidence(from) => {
@@ -229,13 +239,23 @@ impl Rules<'_> {
     }
 
     fn rule(&mut self, effect: &str, principal: &str, action: &str, head: &Head<'_>) {
-        let Head { id, reason, origin } = head;
+        let Head {
+            id,
+            reason,
+            quorum,
+            origin,
+        } = head;
         let file = origin.file.replace(['"', '\\', '\n'], "?");
         let _infallible = write!(
             self.text,
-            "@id(\"{id}\") @reason(\"{reason}\") @origin(\"{file}:{}\")\n{effect} ({principal}, {action}, resource)",
+            "@id(\"{id}\") @reason(\"{reason}\") @{ORIGIN}(\"{file}:{}\")",
             origin.line
         );
+        if !quorum.is_one() {
+            let Quorum { approvers, role } = quorum;
+            let _infallible = write!(self.text, " @approvers(\"{approvers}\") @role(\"{role}\")");
+        }
+        let _infallible = write!(self.text, "\n{effect} ({principal}, {action}, resource)");
     }
 }
 

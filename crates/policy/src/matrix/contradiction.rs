@@ -121,7 +121,8 @@ const fn strictness(cell: Cell) -> (u8, u8) {
     match cell {
         Cell::Auto => (0, 0),
         Cell::AskBelowConfidence(confidence) => (1, confidence),
-        Cell::Ask => (2, 0),
+        // Whom it asks is added up, whatever cell says so.
+        Cell::Ask(_) => (2, 0),
         Cell::Never => (3, 0),
     }
 }
@@ -136,7 +137,8 @@ fn name(action: Option<ActionType>, column: Column) -> String {
 fn words(cell: Cell) -> String {
     match cell {
         Cell::Auto => "\"auto\"".to_owned(),
-        Cell::Ask => "\"ask\"".to_owned(),
+        Cell::Ask(quorum) if quorum.is_one() => "\"ask\"".to_owned(),
+        Cell::Ask(quorum) => format!("to ask {}", quorum.words()),
         Cell::Never => "\"never\"".to_owned(),
         Cell::AskBelowConfidence(confidence) => {
             format!("{{ ask_below_confidence = {confidence} }}")

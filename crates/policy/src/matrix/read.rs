@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use quell_model::{ActionType, Severity};
+use quell_model::{ActionType, Quorum, Role, Severity};
 use serde::Deserialize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use toml::Spanned;
@@ -166,7 +166,7 @@ impl Reading<'_> {
         let value = *cell.get_ref();
         // One mistake here stops sign-in for everybody, and nobody is left who could undo it.
         let person = (
-            matches!(value, Cell::Ask | Cell::Never),
+            matches!(value, Cell::Ask(_) | Cell::Never),
             "write \"ask\" or \"never\"",
         );
         let guarded = match column {
@@ -221,40 +221,67 @@ impl<'de> Visitor<'de> for ReadCell {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"auto\", \"ask\", \"never\" or { ask_below_confidence = 95 }")
+        f.write_str("\"auto\", \"ask\", \"never\", { ask = 2 } or { ask_below_confidence = 95 }")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
         match text {
             "auto" => Ok(Cell::Auto),
-            "ask" => Ok(Cell::Ask),
+            "ask" => Ok(Cell::Ask(Quorum::ONE)),
             "never" => Ok(Cell::Never),
             other => Err(E::custom(format!(
-                "`{}` is no answer; write \"auto\", \"ask\", \"never\" or {{ ask_below_confidence = 95 }}",
+                "`{}` is no answer; write \"auto\", \"ask\", \"never\", {{ ask = 2 }} or {{ ask_below_confidence = 95 }}",
                 quell_model::text::line(other)
             ))),
         }
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Cell, M::Error> {
-        let mut cell = None;
+        let (mut confidence, mut approvers, mut role) = (None, None, None);
         while let Some(key) = map.next_key::<String>()? {
-            if key != "ask_below_confidence" || cell.is_some() {
-                let message = format!(
-                    "`{}` is not known here; write {{ ask_below_confidence = 95 }}",
-                    quell_model::text::line(&key)
-                );
-                return Err(M::Error::custom(message));
-            }
-            match map.next_value::<u8>()? {
-                confidence @ 1..=100 => cell = Some(Cell::AskBelowConfidence(confidence)),
+            match key.as_str() {
+                "ask_below_confidence" => confidence = Some(map.next_value::<u8>()?),
+                "ask" => approvers = Some(map.next_value::<u8>()?),
+                "role" => role = Some(map.next_value::<String>()?),
                 _ => {
-                    return Err(M::Error::custom(
-                        "`ask_below_confidence` must be from 1 to 100",
-                    ));
+                    return Err(M::Error::custom(format!(
+                        "`{}` is not known here; {FORMS}",
+                        quell_model::text::line(&key)
+                    )));
                 }
             }
         }
-        cell.ok_or_else(|| M::Error::custom("write { ask_below_confidence = 95 }"))
+        match (confidence, approvers, role) {
+            (Some(confidence @ 1..=100), None, None) => Ok(Cell::AskBelowConfidence(confidence)),
+            (Some(_), None, None) => Err(M::Error::custom(
+                "`ask_below_confidence` must be from 1 to 100",
+            )),
+            (None, Some(approvers), role) => quorum(approvers, role.as_deref())
+                .map(Cell::Ask)
+                .map_err(M::Error::custom),
+            _ => Err(M::Error::custom(FORMS)),
+        }
     }
+}
+
+const FORMS: &str =
+    "write { ask = 2 }, { ask = 2, role = \"administrator\" } or { ask_below_confidence = 95 }";
+
+/// Who has to say yes, as it is written in a cell or at a rule.
+pub(crate) fn quorum(approvers: u8, role: Option<&str>) -> Result<Quorum, String> {
+    if !(1..=Quorum::MOST).contains(&approvers) {
+        return Err(format!(
+            "{approvers} people cannot be asked for; write 1 or 2"
+        ));
+    }
+    let role = match role {
+        None => Role::Responder,
+        Some(name) => Role::named(name)
+            .filter(|role| *role >= Role::Responder)
+            .ok_or_else(|| {
+                let name = quell_model::text::line(name);
+                format!("`{name}` cannot approve; write \"responder\" or \"administrator\"")
+            })?,
+    };
+    Ok(Quorum { approvers, role })
 }

@@ -6,13 +6,17 @@ use std::collections::hash_map::Entry;
 use std::str::FromStr;
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{Authorizer, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    Authorizer, Effect, PolicyId, PolicySet, PrincipalConstraint, Schema, ValidationMode, Validator,
+};
+use quell_model::Quorum;
+use sha2::{Digest, Sha256};
 
 use super::slice::{self, Slices};
 use super::{Policy, RESERVED, RuleInfo, SCHEMA, bounds};
-use crate::diagnostics::{Diagnostic, Diagnostics, Source};
-use crate::facts::Vocabulary;
-use crate::matrix::COMPILED;
+use crate::diagnostics::{Diagnostic, Diagnostics, Source, suggestion};
+use crate::facts::{Mode, Vocabulary};
+use crate::matrix::{self, COMPILED};
 use crate::rule::{Rule, Sentence};
 
 /// A rule on its way in.
@@ -183,6 +187,10 @@ fn name(drafts: &mut [Draft<'_>], wrong: &mut Vec<Diagnostic>) -> HashMap<Policy
         };
         draft.policy = draft.policy.new_id(key.clone());
 
+        let quorum = asked(&draft.policy).unwrap_or_else(|(message, help)| {
+            complain(message, &help);
+            Quorum::ONE
+        });
         if draft.policy.annotation("reason").is_none() {
             complain(
                 "the rule has no @reason".into(),
@@ -192,12 +200,72 @@ fn name(drafts: &mut [Draft<'_>], wrong: &mut Vec<Diagnostic>) -> HashMap<Policy
         }
         match Sentence::parse(&reason) {
             Ok(sentence) => {
-                rules.insert(key, Rule { id, sentence });
+                rules.insert(
+                    key,
+                    Rule {
+                        id,
+                        sentence,
+                        quorum,
+                    },
+                );
             }
             Err(message) => complain(message, "people read the @reason with every decision"),
         }
     }
     rules
+}
+
+/// What people write at a rule.
+const ANNOTATIONS: [&str; 4] = ["id", "reason", APPROVERS, ROLE];
+const APPROVERS: &str = "approvers";
+const ROLE: &str = "role";
+
+/// Who has to say yes, as the rule's annotations have it; or what is wrong with them, and what to do.
+fn asked(rule: &cedar_policy::Policy) -> Result<Quorum, (String, String)> {
+    for (name, _) in rule.annotations() {
+        // A rule may carry notes of one's own; one that was meant to be ours would ask for too little.
+        let meant = suggestion(name, &ANNOTATIONS);
+        if !ANNOTATIONS.contains(&name) && meant.starts_with("did you mean") {
+            return Err((format!("nothing reads @{name}"), meant));
+        }
+    }
+    let (approvers, role) = (rule.annotation(APPROVERS), rule.annotation(ROLE));
+    if approvers.is_none() && role.is_none() {
+        return Ok(Quorum::ONE);
+    }
+    let alone = matches!(
+        rule.principal_constraint(),
+        PrincipalConstraint::Eq(mode) if mode.id().unescaped() == Mode::Auto.as_str()
+    );
+    if rule.effect() != Effect::Forbid || !alone {
+        return Err((
+            "@approvers and @role say who decides, and this rule leaves nothing to decide".into(),
+            "put them at a forbid with principal == Mode::\"auto\"".into(),
+        ));
+    }
+    let number = match approvers {
+        None => 1,
+        Some(text) => text.parse().map_err(|_| {
+            (
+                "@approvers is no number".to_owned(),
+                "write @approvers(\"2\")".into(),
+            )
+        })?,
+    };
+    matrix::quorum(number, role).map_err(|message| (message, "of @approvers and @role".into()))
+}
+
+/// Hash of all that a rule says; where it stands is none of it.
+fn digest(rule: &cedar_policy::Policy) -> Result<String, String> {
+    let mut said = rule.to_json().map_err(|error| error.to_string())?;
+    if let Some(annotations) = said
+        .get_mut("annotations")
+        .and_then(|all| all.as_object_mut())
+    {
+        annotations.remove(matrix::ORIGIN);
+    }
+    let digest = Sha256::digest(said.to_string().as_bytes());
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Warnings count as errors: a rule that can never apply is a rule somebody relies on in vain.
@@ -247,10 +315,15 @@ fn build(
             })?;
         if let Some(rule) = rules.get(draft.policy.id()) {
             let (file, line) = place(draft);
+            let digest = digest(&draft.policy).map_err(|message| {
+                Diagnostics::from(Diagnostic::at(draft.source, draft.offset, message))
+            })?;
             listing.push(RuleInfo {
                 id: rule.id.clone(),
                 reason: rule.sentence.template(),
                 forbids: draft.policy.effect() == Effect::Forbid,
+                quorum: rule.quorum,
+                digest,
                 actions,
                 file,
                 line,
@@ -269,7 +342,7 @@ fn build(
 
 /// Where people find a rule: one that was made from the matrix, at its cell.
 fn place(draft: &Draft<'_>) -> (String, usize) {
-    let made = (draft.source.name == COMPILED).then(|| draft.policy.annotation("origin"));
+    let made = (draft.source.name == COMPILED).then(|| draft.policy.annotation(matrix::ORIGIN));
     let origin = made.flatten().and_then(|origin| {
         let (file, line) = origin.rsplit_once(':')?;
         Some((file.to_owned(), line.parse().ok()?))

@@ -76,14 +76,16 @@ fn a_budget_of_the_same_name_replaces_the_shipped_one_and_off_removes_it() {
 }
 
 #[test]
-fn the_smaller_of_count_and_share_holds_and_one_is_always_left() {
+fn the_smaller_of_count_and_share_holds_and_a_few_are_always_left() {
     let budget = one("window = \"1h\"\ncount = 10\nshare = 2");
     assert_eq!(budget.limit(None), 10);
     assert_eq!(budget.limit(Some(10_000)), 10);
     assert_eq!(budget.limit(Some(200)), 4);
-    assert_eq!(budget.limit(Some(3)), 1);
-    assert_eq!(budget.limit(Some(0)), 1);
+    assert_eq!(budget.limit(Some(100)), 3);
+    assert_eq!(budget.limit(Some(0)), 3);
     assert_eq!(budget.limit(Some(u64::MAX)), 10);
+    let narrow = one("window = \"1h\"\ncount = 2\nshare = 2");
+    assert_eq!(narrow.limit(Some(0)), 2);
 }
 
 #[test]

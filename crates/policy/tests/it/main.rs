@@ -1,6 +1,7 @@
 //! What the crate promises to the others, checked from outside.
 
 #[cfg(test)]
+mod approvals;
 mod blocks;
 #[cfg(test)]
 mod budgets;

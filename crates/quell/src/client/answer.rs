@@ -1,10 +1,11 @@
 //! `quell approve` and `quell reject`: a person's yes or no, bound to what they were shown.
 
+use quell_model::ActionState;
 use quell_server::api::{ActionView, AnswerRequest};
 
 use super::{Where, show, wait};
 use crate::failure::{Failure, Result};
-use crate::output::{self, Format, GOOD, QUIET, styled};
+use crate::output::{self, Format, GOOD, QUIET, WAITS, styled};
 
 /// Answers an action that waits for a person.
 #[derive(Debug, clap::Args)]
@@ -52,9 +53,21 @@ pub fn run(arguments: &Arguments, yes: bool, format: Format) -> Result<()> {
         match format {
             Format::Json => output::json(&after),
             Format::Human => {
-                let word = if yes { "Approved." } else { "Rejected." };
-                let note = styled(QUIET, &format!("It is now {}.", after.state.words()));
-                output::say(&format!("{} {note}\n", styled(GOOD, word)));
+                let waits = after.state == ActionState::AwaitingApproval;
+                let (style, word) = match (yes, waits) {
+                    (true, true) => (WAITS, "Recorded; somebody else has to say yes as well."),
+                    (true, false) => (GOOD, "Approved."),
+                    (false, _) => (GOOD, "Rejected."),
+                };
+                let note = match waits {
+                    true => after.note.clone(),
+                    false => format!("It is now {}.", after.state.words()),
+                };
+                output::say(&format!(
+                    "{} {}\n",
+                    styled(style, word),
+                    styled(QUIET, &note)
+                ));
                 Ok(())
             }
         }

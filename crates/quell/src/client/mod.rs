@@ -173,11 +173,13 @@ impl Client {
                 .hint("is QUELL_URL the address of a Quell server?");
         };
         let message = quell_model::text::line(&problem.message);
+        let problems = problem.problems.into_iter().map(Into::into).collect();
         let failure = match status.as_u16() {
             400 | 422 => Failure::bad_input(message),
             _ => Failure::failed(message),
         };
         let failure = failure
+            .problems_at(problems)
             .with("reason", problem.code)
             .with("status", status.as_u16());
         match (status, &self.token) {

@@ -1,14 +1,14 @@
 //! `quell show`: everything about one action.
 
 use jiff::Timestamp;
-use quell_model::{ActionState, Cause, Clocks, EffectBy};
-use quell_server::api::ActionDetail;
+use quell_model::{ActionState, Cause, Clocks, EffectBy, Quorum};
+use quell_server::api::{ActionDetail, ApprovalNeeded};
 
 use super::actions::state_style;
 use super::{Where, wait};
 use crate::failure::Result;
 use crate::output::{
-    self, Columns, Format, PLAIN, QUIET, STRONG, WIDTH, reasoned, shorten, styled, wrapped,
+    self, Columns, Format, PLAIN, QUIET, STRONG, WAITS, WIDTH, reasoned, shorten, styled, wrapped,
 };
 
 /// Shows everything about one action: why, what happened when, who said yes, how to take it back.
@@ -137,12 +137,31 @@ pub(super) fn summary(detail: &ActionDetail) -> String {
         format!("{} · playbook {}", action.connection, action.playbook),
     );
     fact("effect", PLAIN, detail.impact.clone());
+    if let Some(approval) = &detail.approval {
+        fact("needs", WAITS, needs(approval));
+    }
     out.push_str(&facts.lines("  "));
     section("Why", &mut out);
     for reason in &action.decision.reasons {
         out.push_str(&reasoned(reason, "  "));
     }
     out
+}
+
+/// "the yes of two people by 2026-05-04 14:30 UTC; ana said yes".
+fn needs(approval: &ApprovalNeeded) -> String {
+    let quorum = Quorum {
+        approvers: approval.approvers,
+        role: approval.role,
+    };
+    let by = approval.answer_by.map_or(String::new(), |by| {
+        format!(" by {}", by.strftime("%Y-%m-%d %H:%M UTC"))
+    });
+    let yes = match approval.yes.is_empty() {
+        true => String::new(),
+        false => format!("; {} said yes", approval.yes.join(", ")),
+    };
+    format!("the yes of {}{by}{yes}", quorum.words())
 }
 
 fn section(title: &str, out: &mut String) {
@@ -166,6 +185,7 @@ fn clocks(clocks: &Clocks) -> String {
         ("detected", clocks.detected),
         ("received", clocks.received),
         ("decided", clocks.decided),
+        ("asked", clocks.asked),
         ("approved", clocks.approved),
         ("executed", clocks.executed),
         ("verified", clocks.verified),
@@ -207,6 +227,9 @@ fn next(detail: &ActionDetail) -> (String, Vec<String>) {
         let sentence = match action.state {
             ActionState::Unknown => {
                 "Nobody can tell whether it happened. Look at the target, then say that it did, or that it did not:"
+            }
+            _ if detail.approval.as_ref().is_some_and(|a| !a.yes.is_empty()) => {
+                "It waits for somebody else's yes, or anybody's no:"
             }
             _ => "It waits for a person's yes or no:",
         };
@@ -289,6 +312,20 @@ mod tests {
         }));
         let text = text(&detail.unwrap());
         insta::assert_snapshot!("show", anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn what_an_action_needs_is_said_with_those_who_said_yes() {
+        let mut approval = ApprovalNeeded {
+            approvers: 2,
+            role: quell_model::Role::Administrator,
+            yes: Vec::new(),
+            answer_by: "2026-05-04T14:30:00Z".parse().ok(),
+        };
+        let all = "the yes of two administrators by 2026-05-04 14:30 UTC";
+        assert_eq!(needs(&approval), all);
+        approval.yes.push("ana".into());
+        assert_eq!(needs(&approval), format!("{all}; ana said yes"));
     }
 
     #[test]

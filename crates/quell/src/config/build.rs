@@ -1,5 +1,6 @@
 //! From a checked configuration to what the server runs on: rules, connections, credentials.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use quell_connector::settings::SecretRef;
 use quell_connector::{Plumbing, SecretSource, SystemClock};
 use quell_connectors::catalog;
 use quell_engine::{Connection, Guardrails, Rules, Settings};
-use quell_model::{Clock, Secret};
+use quell_model::{Clock, ConnectionId, Secret};
 use quell_policy::{Diagnostic, Folder};
 use quell_server::{IntakeAuth, SettingsError, Token};
 use serde_json::Value;
@@ -28,6 +29,10 @@ impl Document {
     /// With everything that cannot work, at once.
     pub fn parts(&self, clock: &Arc<dyn Clock>) -> Result<Parts> {
         let (rules, connections, server) = (self.rules(), self.connections(clock), self.server());
+        let rules = rules.and_then(|rules| match &connections {
+            Ok(connections) => reachable(rules, &tells(connections)),
+            Err(_) => Ok(rules),
+        });
         match (rules, connections, server) {
             (Ok(rules), Ok(connections), Ok(server)) => Ok(Parts {
                 rules,
@@ -166,7 +171,6 @@ impl Document {
         let section = &self.config.organization;
         Settings {
             incident_window: section.incident_window.unsigned_abs(),
-            approval_deadline: section.approval_deadline.unsigned_abs(),
             ..Settings::new(section.id.clone())
         }
     }
@@ -213,6 +217,27 @@ impl Document {
     fn at(&self, path: &str, message: impl Into<String>) -> Failure {
         Failure::of_problems(&self.name, vec![self.problem(path, message)])
     }
+}
+
+/// Every connection, and whether it tells people.
+pub(crate) fn tells(connections: &[Connection]) -> BTreeMap<ConnectionId, bool> {
+    connections
+        .iter()
+        .map(|connection| {
+            let connected = &connection.connected;
+            (connected.id.clone(), connected.abilities.notify.is_some())
+        })
+        .collect()
+}
+
+/// The rules, if those whom they want told can be reached.
+///
+/// # Errors
+/// With each connection that cannot tell people, where the policy names it.
+pub(crate) fn reachable(rules: Rules, tells: &BTreeMap<ConnectionId, bool>) -> Result<Rules> {
+    let known = |id: &ConnectionId| tells.get(id).copied();
+    rules.settings.approvals.reach(known)?;
+    Ok(rules)
 }
 
 /// What a server runs on.

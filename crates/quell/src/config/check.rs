@@ -227,8 +227,17 @@ impl Walk<'_> {
                         .map(String::as_str)
                         .chain(listed.filter_map(Value::as_str))
                         .collect();
-                    let message = format!("unknown key `{}`", printable(name));
-                    self.complain(key.span(), message, Some(suggestion(name, &allowed)));
+                    let moved = schema
+                        .get("x-moved")
+                        .and_then(|moved| moved.get(name)?.as_str());
+                    let (message, help) = match moved {
+                        Some(to) => (format!("`{name}` has moved"), to.to_owned()),
+                        None => (
+                            format!("unknown key `{}`", printable(name)),
+                            suggestion(name, &allowed),
+                        ),
+                    };
+                    self.complain(key.span(), message, Some(help));
                     continue;
                 }
             };

@@ -101,17 +101,11 @@ impl Document {
     fn sanity(&mut self) -> Result<()> {
         let config = &self.config;
         let mut problems = Vec::new();
-        for (name, duration) in [
-            ("incident_window", config.organization.incident_window),
-            ("approval_deadline", config.organization.approval_deadline),
-        ] {
-            if !duration.is_positive() {
-                let path = format!("organization.{name}");
-                problems.push(self.problem(
-                    &path,
-                    "must be longer than nothing; write for example \"4h\"",
-                ));
-            }
+        if !config.organization.incident_window.is_positive() {
+            problems.push(self.problem(
+                "organization.incident_window",
+                "must be longer than nothing; write for example \"24h\"",
+            ));
         }
         if config
             .server

@@ -27,6 +27,7 @@ use crate::failure::Result;
 use crate::output::{self, Format};
 
 pub use build::Parts;
+pub(crate) use build::{reachable, tells};
 pub(crate) use check::{options, resolve};
 pub use load::Document;
 pub use schema::schema;
@@ -197,6 +198,9 @@ pub enum LogFormat {
 /// The organization that is protected.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-moved" = {
+    "approval_deadline": "it is `deadline` under [approvals] in the policy folder's policy.toml",
+}))]
 pub struct Organization {
     /// Its id, a short name in lower case. It is stored with everything and never changes.
     pub id: OrganizationId,
@@ -204,10 +208,6 @@ pub struct Organization {
     #[serde(default = "a_day")]
     #[schemars(with = "String")]
     pub incident_window: SignedDuration,
-    /// How long a person has to answer before an action expires, not done, with unit.
-    #[serde(default = "four_hours")]
-    #[schemars(with = "String")]
-    pub approval_deadline: SignedDuration,
     /// How many machines there are. Budgets that are a share of the fleet count by it. Without it the
     /// connections that know are asked; where none does, only the budgets' number holds.
     #[serde(default)]
@@ -216,10 +216,6 @@ pub struct Organization {
 
 const fn a_day() -> SignedDuration {
     SignedDuration::from_hours(24)
-}
-
-const fn four_hours() -> SignedDuration {
-    SignedDuration::from_hours(4)
 }
 
 /// What may be done.

@@ -81,8 +81,9 @@ impl Stage {
         let log = folder.join("quell.log");
         let file = OpenOptions::new().create(true).append(true).open(&log);
         serve::log_to(file.map_err(|error| unwritable(&log, &error))?);
-        let document = Document::open(&folder.join("quell.toml"))?;
-        let running = Running::start(&document, Some(listen), clock.clone()).await?;
+        let config = folder.join("quell.toml");
+        let document = Document::open(&config)?;
+        let running = Running::start(&document, &config, Some(listen), clock.clone()).await?;
         let url = format!("http://{}", running.address);
         let person = Client::new(&url, Some(Secret::new(token.clone())))?;
         opt_in(&person).await?;

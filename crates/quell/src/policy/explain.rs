@@ -116,7 +116,8 @@ fn one(row: &Transition, kept: &Kept, again: bool) -> String {
     let (style, _) = crate::plan::outcome(kept.decision.outcome);
     let answer = match kept.decision.outcome {
         Outcome::Auto => "yes, by itself",
-        Outcome::Ask => "only after a person's yes",
+        Outcome::Ask if kept.decision.quorum.is_one() => "only after a person's yes",
+        Outcome::Ask => &format!("only after the yes of {}", kept.decision.quorum.words()),
         Outcome::Never => "no, never",
         Outcome::Manual => "it cannot; a person has to, elsewhere",
     };

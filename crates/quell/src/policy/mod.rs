@@ -1,6 +1,7 @@
 //! `quell policy`: writing, checking, showing and testing what Quell may do. Works on a folder of texts
 //! and calls nobody, so that it runs where the folder is under version control.
 
+mod apply;
 mod backtest;
 mod check;
 mod explain;
@@ -35,6 +36,8 @@ pub enum Command {
     Prove(prove::Arguments),
     /// Replays the stored alerts and says what a changed policy would decide otherwise. Asks the server.
     Backtest(backtest::Arguments),
+    /// Puts the policy that is written down where the server runs in force, in your name. Asks the server.
+    Apply(apply::Arguments),
     /// Says why an action was decided as it was, and what was known at that moment. Asks the server.
     Explain(explain::Arguments),
 }
@@ -59,6 +62,7 @@ pub fn run(command: &Command, format: Format) -> Result<()> {
         Command::Test(place) => test::run(&place.folder, format),
         Command::Prove(arguments) => prove::run(arguments, format),
         Command::Backtest(arguments) => backtest::run(arguments, format),
+        Command::Apply(arguments) => apply::run(arguments, format),
         Command::Explain(arguments) => explain::run(arguments, format),
     }
 }

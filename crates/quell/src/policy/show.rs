@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use quell_policy::budget::{Per, words};
 use quell_policy::matrix::{self, Cell, Column};
-use quell_policy::{Budget, Loaded, Matrix, RuleInfo, Settings};
+use quell_policy::{Approvals, Budget, Loaded, Matrix, RuleInfo, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Result;
@@ -39,6 +39,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
     output::say(&table(&loaded.settings.matrix));
     output::say(&format!("\n{}", budgets(&loaded.settings)));
     output::say(&left_out(&loaded.settings));
+    output::say(&format!("\n{}", approvals(&loaded.settings.approvals)));
     if arguments.rules {
         output::say(&format!("\n{}", rules(loaded.policy.rules())));
     }
@@ -49,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<()> {
 const fn answer(cell: Cell) -> &'static str {
     match cell {
         Cell::Auto => "auto",
-        Cell::Ask | Cell::AskBelowConfidence(_) => "ask",
+        Cell::Ask(_) | Cell::AskBelowConfidence(_) => "ask",
         Cell::Never => "never",
     }
 }
@@ -84,6 +85,7 @@ fn lines(columns: &mut Columns, name: &str, cell: impl Fn(Column) -> Option<Cell
                 let plus = if column.is_class() { "" } else { "+" };
                 let from = match cell {
                     Cell::AskBelowConfidence(from) => format!(" (auto from confidence {from})"),
+                    Cell::Ask(quorum) if !quorum.is_one() => format!(" ({})", quorum.words()),
                     _ => String::new(),
                 };
                 format!("{plus}{}{from}", column.as_str())
@@ -169,14 +171,55 @@ fn left_out(settings: &Settings) -> String {
     )
 }
 
+fn approvals(approvals: &Approvals) -> String {
+    let mut sentences = vec![format!(
+        "People have {} to answer; then nothing is done.",
+        words(approvals.deadline)
+    )];
+    if let Some(after) = approvals.remind_after {
+        sentences.push(format!(
+            "They are reminded whenever {} has passed.",
+            words(after)
+        ));
+    }
+    if !approvals.escalate_to.is_empty() {
+        let channels: Vec<&str> = approvals
+            .escalate_to
+            .iter()
+            .map(|c| c.id.as_str())
+            .collect();
+        let after = words(approvals.escalate_after);
+        sentences.push(format!("After {after}, {} is told.", channels.join(", ")));
+    }
+    sentences.push(format!(
+        "After {} by one person within an hour, each further yes needs a second person.",
+        match approvals.alone_per_hour {
+            1 => "1 yes".to_owned(),
+            many => format!("{many} yeses"),
+        }
+    ));
+    if !approvals.author_excluded_for.is_zero() {
+        sentences.push(format!(
+            "Whoever changed a rule cannot approve by it for {}.",
+            words(approvals.author_excluded_for)
+        ));
+    }
+    output::wrapped(&sentences.join(" "), "")
+}
+
 fn rules(rules: &[RuleInfo]) -> String {
     let mut text = String::new();
     for rule in rules {
         let effect = if rule.forbids { "forbids" } else { "permits" };
         let place = format!("{}:{}", rule.file, rule.line);
         text.push_str(&format!(
-            "{} {effect} {}\n{}",
+            "{} {effect}{} {}\n{}",
             styled(STRONG, &rule.id),
+            if rule.quorum.is_one() {
+                String::new()
+            } else {
+                format!(", and asks {}", rule.quorum.words())
+            },
             styled(QUIET, &place),
             output::wrapped(&rule.reason, "    ")
         ));
@@ -207,6 +250,7 @@ fn document(loaded: &Loaded) -> Value {
                 "id": rule.id,
                 "reason": rule.reason,
                 "forbids": rule.forbids,
+                "quorum": rule.quorum,
                 "actions": rule.actions,
                 "file": rule.file,
                 "line": rule.line,
@@ -218,6 +262,7 @@ fn document(loaded: &Loaded) -> Value {
         "every_action": row(&|column| matrix.every_action(column)),
         "actions": actions,
         "budgets": budgets,
+        "approvals": loaded.settings.approvals,
         "rules": rules,
         "rules_off": loaded.settings.rules_off,
     })

@@ -41,12 +41,12 @@ pub(super) fn page() -> Result<String> {
     page.text("A forbid wins over a permit. What stands in braces is filled in for each decision.");
     let policy = Policy::builtin()?;
     let rows = policy.rules().iter().map(|rule| {
-        let effect = if rule.forbids { "forbids" } else { "permits" };
-        [
-            format!("`{}`", rule.id),
-            effect.to_owned(),
-            rule.reason.clone(),
-        ]
+        let effect = match (rule.forbids, rule.quorum.is_one()) {
+            (false, _) => "permits".to_owned(),
+            (true, true) => "forbids".to_owned(),
+            (true, false) => format!("forbids, and asks {}", rule.quorum.words()),
+        };
+        [format!("`{}`", rule.id), effect, rule.reason.clone()]
     });
     page.text(&table(["Rule", "", "Sentence"], rows));
     page.heading("What a rule may ask about");

@@ -1,10 +1,10 @@
 //! `GET /api/v1/actions/{id}`
 
-use quell_engine::shown;
+use quell_engine::{quorum, said_yes, shown};
 use quell_model::{ActionId, ActionState};
 
 use crate::Role;
-use crate::api::ActionDetail;
+use crate::api::{ActionDetail, ApprovalNeeded};
 use crate::auth::Access;
 use crate::endpoint::{Context, Read, Route, in_path, read};
 use crate::problem::{Code, Refusal};
@@ -37,7 +37,19 @@ impl Read for Show {
             store.alerts_of(id),
             store.incident(organization, action.incident),
         )?;
+        let waits = action.state == ActionState::AwaitingApproval;
+        let approval = waits.then(|| {
+            let yes = said_yes(&action, &approvals);
+            let quorum = quorum(&action, &yes);
+            ApprovalNeeded {
+                approvers: quorum.approvers,
+                role: quorum.role,
+                yes,
+                answer_by: action.clocks.answer_by,
+            }
+        });
         Ok(ActionDetail {
+            approval,
             shown: shown(&action),
             awaits_answer: matches!(
                 action.state,

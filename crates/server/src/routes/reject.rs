@@ -34,7 +34,7 @@ impl Order for Reject {
     const ABOUT: &'static str = "The action as it now is.";
 
     async fn handle(cx: Context, body: AnswerRequest) -> Result<ActionView, Refusal> {
-        let (id, person) = (cx.path::<ActionId>("id")?, cx.person()?);
+        let (id, person) = (cx.path::<ActionId>("id")?, cx.caller()?);
         let (engine, reason) = (cx.app.engine.clone(), reason(&body.reason)?);
         let answered = detached(async move {
             engine

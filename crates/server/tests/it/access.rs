@@ -100,6 +100,12 @@ const CASES: &[(&str, &str, &str, Access)] = &[
         "",
         VIEW,
     ),
+    (
+        "POST /api/v1/policy/apply",
+        "/api/v1/policy/apply",
+        "{}",
+        ADMINISTER,
+    ),
     ("GET /api/v1/events", "/api/v1/events", "", VIEW),
     ("GET /metrics", "/metrics", "", VIEW),
     ("GET /healthz", "/healthz", "", PUBLIC),

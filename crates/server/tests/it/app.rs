@@ -13,7 +13,7 @@ use quell_connector::clock::SimClock;
 use quell_connector::{Connected, Vendor};
 use quell_engine::{Connection, Engine, Guardrails, OptIn, OptIns, Rules};
 use quell_model::{ActionType, Clock, ConnectionId, IdSource, Secret};
-use quell_policy::{Playbooks, Policy};
+use quell_policy::{Diagnostics, Playbooks, Policy, Source};
 use quell_server::{IntakeAuth, Role, Settings, Token};
 use quell_store::{ActionFilter, Store, Stored};
 use serde_json::Value;
@@ -112,7 +112,7 @@ impl TestApp {
             clock.clone(),
             ids,
             settings,
-            rules(),
+            rules(KNOWN).unwrap(),
             connections,
         );
         engine.replace_opt_ins(opt_ins());
@@ -249,11 +249,17 @@ fn opt_ins() -> OptIns {
     [(ActionType::ContainHost, opt_in)].into_iter().collect()
 }
 
-fn rules() -> Rules {
-    Rules {
-        playbooks: Playbooks::builtin().unwrap(),
-        policy: Policy::builtin().unwrap().into(),
-        settings: quell_policy::Settings::default(),
+/// The connections are no new ones.
+const KNOWN: &str = "[budgets.new-connection]\noff = true";
+
+/// The shipped rules, with these changes to `policy.toml`.
+pub(crate) fn rules(text: &str) -> Result<Rules, Diagnostics> {
+    let name = "policy/policy.toml";
+    let settings = quell_policy::Settings::load(&Source { name, text })?;
+    Ok(Rules {
+        playbooks: Playbooks::builtin()?,
+        policy: Policy::with(&settings.matrix, &[Policy::builtin_source()])?.into(),
+        settings,
         guardrails: Guardrails::new(Vec::new(), quell_policy::lists::Lists::default()),
-    }
+    })
 }

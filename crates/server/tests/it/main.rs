@@ -21,5 +21,6 @@ mod incidents;
 mod intake;
 mod lists;
 mod operations;
+mod policies;
 mod sockets;
 mod vendor;

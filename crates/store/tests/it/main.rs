@@ -5,6 +5,7 @@
     reason = "helpers of tests may fail the test where they stand"
 )]
 
+mod approvals;
 mod budgets;
 mod files;
 mod ingest;
