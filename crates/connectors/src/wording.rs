@@ -48,13 +48,11 @@ pub(crate) fn shown(notices: &[Notice], limit: usize) -> Vec<&Notice> {
     by_urgency.into_iter().map(|(_, notice)| notice).collect()
 }
 
-/// "Approval needed: Contain host WS-042", the title harmless.
+/// "Approval needed: contain host WS-042": the title, harmless. It says what moment it is itself.
 pub(crate) fn headline(notice: &Notice) -> String {
-    let (label, title) = (label(notice.kind), line(&notice.title));
-    if title.is_empty() {
-        label.to_owned()
-    } else {
-        format!("{label}: {title}")
+    match line(&notice.title) {
+        title if title.is_empty() => label(notice.kind).to_owned(),
+        title => title,
     }
 }
 

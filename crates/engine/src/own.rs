@@ -1,5 +1,5 @@
 //! What Quell needs itself: the machine it runs on, its own program, the vendors it works through and
-//! their sensors. Owns the never entries that follow; nobody can take them off.
+//! their sensors. Owns the entries that follow; nobody can take them off.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -103,10 +103,14 @@ struct Own {
 
 impl Own {
     fn never(&mut self, subject: Subject, value: &str, reason: &str) {
+        self.add(subject, value, Strength::Never, reason);
+    }
+
+    fn add(&mut self, subject: Subject, value: &str, strength: Strength, reason: &str) {
         let draft = Draft {
             subject,
             value: value.to_owned(),
-            strength: Strength::Never,
+            strength,
             actions: std::collections::BTreeSet::new(),
             connection: None,
             reason: reason.to_owned(),
@@ -121,9 +125,10 @@ impl Own {
         }
     }
 
-    /// A program must neither be ended nor taken away nor banned.
+    /// A program is not ended, taken away or banned by itself. A name proves nothing, and malware may have
+    /// it too, so a person can say yes.
     fn program(&mut self, name: &str, reason: &str) {
-        self.never(Subject::ProcessName, name, reason);
-        self.never(Subject::FileName, name, reason);
+        self.add(Subject::ProcessName, name, Strength::Ask, reason);
+        self.add(Subject::FileName, name, Strength::Ask, reason);
     }
 }

@@ -123,7 +123,16 @@ fn comment(notices: &[Notice]) -> String {
             notice.title,
             action.unwrap_or_default()
         ));
-        lines.extend(notice.lines.get(1).cloned());
+        // The first is about the alert, on whose page this stands.
+        lines.extend(notice.lines.iter().skip(1).cloned());
+        let back = notice.kind == NoticeKind::Completed;
+        lines.extend(
+            notice
+                .answer
+                .iter()
+                .filter(|_| back)
+                .map(|answer| format!("To take it back: {answer}")),
+        );
     }
     lines.join("\n")
 }

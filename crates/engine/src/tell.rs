@@ -148,7 +148,9 @@ pub(crate) fn notice(action: &Action, telling: &Telling, at: Timestamp) -> Notic
         kind,
         NoticeKind::ApprovalNeeded | NoticeKind::Reminder | NoticeKind::Escalation
     );
-    if asks || matches!(kind, NoticeKind::Proposed | NoticeKind::Decided) {
+    // Whoever is asked why somebody was cut off has perhaps seen this message alone.
+    let done = kind == NoticeKind::Completed && action.effect_by == EffectBy::Quell;
+    if asks || done || matches!(kind, NoticeKind::Proposed | NoticeKind::Decided) {
         lines.extend(
             action
                 .decision
@@ -173,9 +175,7 @@ pub(crate) fn notice(action: &Action, telling: &Telling, at: Timestamp) -> Notic
     let id = action.id;
     let answer = match kind {
         _ if asks => Some(format!("quell approve {id} --reason \"…\"")),
-        NoticeKind::Completed
-            if action.effect_by == EffectBy::Quell && action.action.revert().is_some() =>
-        {
+        NoticeKind::Completed if done && action.action.revert().is_some() => {
             Some(format!("quell revert {id} --reason \"…\""))
         }
         NoticeKind::Failed if action.state == ActionState::Unknown => {

@@ -115,13 +115,13 @@ async fn a_digest_leads_with_what_is_most_urgent_and_keeps_the_order() {
     let room = Room::new().await;
     let done = notice(
         NoticeKind::Completed,
-        "kill invoice.exe on WS-042",
+        "Done: kill invoice.exe on WS-042",
         &["It is gone."],
     );
     let notices = [
         done,
         approval(),
-        notice(NoticeKind::Decided, "ban the file's hash", &[]),
+        notice(NoticeKind::Decided, "Decided: ban the file's hash", &[]),
     ];
     room.tell(&notices).await.unwrap();
     let [message] = room.twin.messages().try_into().unwrap();

@@ -51,7 +51,7 @@ pub(crate) fn approval() -> Notice {
         ),
         ..notice(
             NoticeKind::ApprovalNeeded,
-            "contain the server SRV-FILES-01",
+            "Approval needed: contain the server SRV-FILES-01",
             &[
                 "Why: CrowdStrike saw ransomware (severity critical, confidence 91) started by invoice.exe from https://evil.example.com/a.",
                 "Why a person: SRV-FILES-01 is a critical server; policy `critical-servers-ask`.",

@@ -5,8 +5,8 @@ use std::time::Duration;
 use quell_engine::shown;
 use quell_model::entity::AccessKey;
 use quell_model::{
-    Action, ActionState, ActionType, AssetClass, AssetFacts, Basis, FileFacts, Person, Role,
-    Severity,
+    Action, ActionState, ActionType, AssetClass, AssetFacts, Basis, FileFacts, NoticeKind, Person,
+    Role, Severity,
 };
 use quell_policy::{Question, Settings};
 use serde_json::json;
@@ -156,11 +156,11 @@ async fn antivirus_2013_a_tool_that_flags_itself_is_neither_killed_nor_banned() 
     };
     assert_eq!(
         reason(ActionType::KillProcess),
-        "The process is on a never list: “It is the sensor of Laboratory” (process_name labsensor.exe, quell)."
+        "The process is on a list that asks first: “It is the sensor of Laboratory” (process_name labsensor.exe, quell)."
     );
     assert_eq!(
         reason(ActionType::BlockHash),
-        "The file is on a never list: “It is the sensor of Laboratory” (file_name labsensor.exe, quell)."
+        "The file is on a list that asks first: “It is the sensor of Laboratory” (file_name labsensor.exe, quell)."
     );
 }
 
@@ -349,4 +349,87 @@ async fn deleted_production_2026_what_cannot_be_taken_back_takes_two_people() {
         world.work_for(Duration::from_secs(60)).await;
         assert_eq!(world.lab.lock().kills.len(), kills, "after {name}'s yes");
     }
+}
+
+const PHISHING: &str = "\
+name = \"phishing\"
+title = \"Phishing email\"
+alert = \"phishing_email\"
+[[propose]]
+action = \"quarantine_email\"
+";
+
+/// A mail provider's connection, and an alert about each of `count` messages within `minutes`.
+async fn messages(world: &mut World, policy: &str, count: u32, minutes: u64) {
+    world.playbook = PHISHING;
+    world.policy = policy.into();
+    world.opted_in = vec![ActionType::QuarantineEmail];
+    world.reconfigure();
+    let step = Duration::from_secs(minutes * 60) / count;
+    for number in 0..count {
+        let document = json!({ "id": format!("m{number}"), "host": "", "detection": "LinkRule",
+            "message": format!("<{number}@partner.example>") });
+        world.accept(document).await;
+        world.clock.advance(step);
+    }
+    world.work_for(Duration::from_secs(60)).await;
+}
+
+/// February 2026: a rule about links quarantined legitimate mail for five days. As shipped, a person
+/// decides about mail.
+#[tokio::test]
+async fn mail_rule_2026_no_message_is_quarantined_without_a_person() {
+    let mut world = shipped().await;
+    messages(&mut world, "", 300, 60).await;
+    assert!(world.lab.lock().quarantined.is_empty());
+    assert_eq!(waiting(&world).await.len(), 300);
+}
+
+/// The same, where the organization had left mail to Quell: the first few are gone, the rest waits, and
+/// what is gone comes back.
+#[tokio::test]
+async fn mail_rule_2026_what_is_left_to_quell_stops_after_a_few_and_comes_back() {
+    let mut world = shipped().await;
+    let policy = "[actions.quarantine_email]\nany = \"auto\"\n";
+    messages(&mut world, policy, 300, 60).await;
+    assert_eq!(world.lab.lock().quarantined.len(), 10);
+    assert_eq!(waiting(&world).await.len(), 290);
+    for action in world.actions().await {
+        if action.state == ActionState::Completed {
+            let taken = world
+                .engine
+                .revert(action.id, "ana", "It was good mail.", false);
+            taken.await.unwrap();
+        }
+    }
+    world.work_for(Duration::from_secs(60)).await;
+    assert!(world.lab.lock().quarantined.is_empty());
+}
+
+/// June 2025: a tool cut users off and left no line where the service desk looks, so nobody knew why.
+#[tokio::test]
+async fn contain_user_2025_every_message_and_the_vendor_s_page_say_why_and_how_to_undo_it() {
+    let world = World::new(16);
+    world.lab.host("h1", AssetClass::Workstation);
+    world
+        .accept(json!({ "id": "a1", "host": "h1", "class": "workstation" }))
+        .await;
+    world.work_for(Duration::from_secs(60)).await;
+    let action = world.only().await;
+    let why = "On a workstation, “contain host” runs by itself at high severity.";
+    let undo = format!("quell revert {}", action.id);
+    let lab = world.lab.lock();
+    let done = |notice: &&quell_model::Notice| notice.kind == NoticeKind::Completed;
+    let told = lab.told.iter().find(done).unwrap();
+    assert!(told.lines.iter().any(|line| line == why), "{told:#?}");
+    assert!(
+        told.answer.as_ref().unwrap().starts_with(&undo),
+        "{told:#?}"
+    );
+    let (alert, update) = lab.comments.last().unwrap();
+    assert_eq!(alert, "a1");
+    assert!(
+        update.comment.contains(why) && update.comment.contains(&undo),
+        "{update:#?}"
+    );
 }

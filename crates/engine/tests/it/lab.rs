@@ -1,6 +1,6 @@
 //! A vendor made for the laboratory: a few lines of state, and every way a vendor can fail.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,10 +11,13 @@ use quell_connector::{
     Result, Row, TakeStock, Vendor, WriteBack, control, document, perform,
 };
 use quell_model::alert::{Note, Prevention};
-use quell_model::entity::{File, Host, Process};
-use quell_model::property::{Containment, HashVerdict, HostContainment, KillProcess, Verdict};
+use quell_model::entity::{EmailMessage, File, Host, Process};
+use quell_model::property::{
+    Containment, HashVerdict, HostContainment, KillProcess, MessagePlace, MessagePlaceValue,
+    Verdict,
+};
 use quell_model::{
-    Alert, AlertKind, AlertStatus, AssetClass, AssetFacts, FileFacts, Notice, Severity,
+    Alert, AlertKind, AlertStatus, AssetClass, AssetFacts, Entity, FileFacts, Notice, Severity,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -65,6 +68,8 @@ pub(crate) struct State {
     /// What people were told.
     pub(crate) told: Vec<Notice>,
     /// What the alerts' console was told.
+    /// Messages in quarantine, by id.
+    pub(crate) quarantined: BTreeSet<String>,
     pub(crate) comments: Vec<(String, AlertUpdate)>,
 }
 
@@ -232,6 +237,39 @@ impl Control<HashVerdict> for Lab {
     }
 }
 
+impl Control<MessagePlace> for Lab {
+    async fn read(&self, _: &Call, target: &EmailMessage) -> Result<Observed<MessagePlaceValue>> {
+        self.call("read", |state| {
+            let id = target.message_id.clone().unwrap_or_default();
+            let place = match state.quarantined.contains(&id) {
+                true => MessagePlaceValue::Quarantine,
+                false => MessagePlaceValue::Folder {
+                    name: "inbox".into(),
+                },
+            };
+            Ok(Observed::of(Reading::Settled(place)))
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        _: &Call,
+        target: &EmailMessage,
+        want: &MessagePlaceValue,
+    ) -> Result<Receipt> {
+        self.call("write", |state| {
+            let id = target.message_id.clone().unwrap_or_default();
+            match want {
+                MessagePlaceValue::Quarantine => drop(state.quarantined.insert(id)),
+                _ => drop(state.quarantined.remove(&id)),
+            }
+            Ok(Receipt::default())
+        })
+        .await
+    }
+}
+
 impl Perform<KillProcess> for Lab {
     async fn perform(&self, cx: &Call, target: &Process) -> Result<Receipt> {
         self.call("prepare", |_| Ok(())).await?;
@@ -304,6 +342,7 @@ impl Vendor for Lab {
     const ROWS: &'static [Row<Self>] = &[
         control::<Self, HostContainment>(FACTS),
         control::<Self, HashVerdict>(FACTS),
+        control::<Self, MessagePlace>(FACTS),
         perform::<Self, KillProcess>(FACTS),
     ];
     const NORMALISE: Option<quell_connector::vendor::Normalise> = Some(normalise);
@@ -376,6 +415,9 @@ struct Document {
     detection: Option<String>,
     #[serde(default)]
     doubt: bool,
+    /// The alert is about this message and not about a machine.
+    #[serde(default)]
+    message: Option<String>,
 }
 
 fn loader() -> String {
@@ -388,6 +430,16 @@ const fn high() -> Severity {
 
 fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
     let document: Document = document::read(json)?;
+    if let Some(id) = &document.message {
+        let message = EmailMessage {
+            message_id: Some(id.clone()),
+            sender: Some("news@partner.example".into()),
+            subject: Some("Invoice".into()),
+            ..EmailMessage::default()
+        };
+        let entities = vec![message.into()];
+        return Ok(alert(AlertKind::PhishingEmail, document, entities));
+    }
     let mut entities = vec![
         Host {
             id: Some(document.host.clone()),
@@ -406,26 +458,27 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
         };
         entities.push(process.into());
     }
-    if let Some(sha256) = document.sha256 {
-        let name = Some(document.file);
-        entities.push(
-            File {
-                sha256: Some(sha256),
-                name,
-                host_id: Some(document.host),
-                ..File::default()
-            }
-            .into(),
-        );
+    if let Some(sha256) = &document.sha256 {
+        let file = File {
+            sha256: Some(sha256.clone()),
+            name: Some(document.file.clone()),
+            host_id: Some(document.host.clone()),
+            ..File::default()
+        };
+        entities.push(file.into());
     }
-    Ok(Alert {
+    Ok(alert(AlertKind::MaliciousProcess, document, entities))
+}
+
+fn alert(kind: AlertKind, document: Document, entities: Vec<Entity>) -> Alert {
+    Alert {
         source: "lab".into(),
         id: document.id,
         title: "Something bad".into(),
         description: None,
         severity: document.severity,
         confidence: document.confidence,
-        kind: AlertKind::MaliciousProcess,
+        kind,
         detection: document.detection.unwrap_or("LabPattern".into()),
         time: jiff::Timestamp::constant(1_790_000_000, 0),
         updated: None,
@@ -448,5 +501,5 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
             })
             .into_iter()
             .collect(),
-    })
+    }
 }

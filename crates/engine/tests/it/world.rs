@@ -46,6 +46,8 @@ pub(crate) struct World {
     workers: usize,
     pub(crate) threshold: Option<u8>,
     pub(crate) budgets: Budgets,
+    /// A playbook beside those that ship.
+    pub(crate) playbook: &'static str,
     pub(crate) storm: Option<Storm>,
     pub(crate) fleet: Option<u64>,
     /// Rows of a list: subject, value, strength, reason.
@@ -121,6 +123,7 @@ impl World {
             workers,
             threshold: None,
             budgets: Budgets::default(),
+            playbook: "",
             storm: None,
             fleet: None,
             listed: Vec::new(),
@@ -152,6 +155,13 @@ impl World {
     pub(crate) fn rules(&self) -> Rules {
         let budgets = self.budgets.clone();
         let mut rules = rules(self.threshold, &self.policy, budgets, &self.listed);
+        if !self.playbook.is_empty() {
+            let source = Source {
+                name: "playbooks/own.toml",
+                text: self.playbook,
+            };
+            rules.playbooks = Playbooks::load(&[source]).unwrap();
+        }
         rules.settings.storm = self.storm;
         rules.guardrails.fleet = self.fleet;
         rules
