@@ -27,7 +27,7 @@ async fn approve(world: &World, action: &Action) {
 
 /// October 2025: a worker that was held up applied an old plan after a newer one.
 #[tokio::test]
-async fn a_decision_that_an_outage_made_old_asks_a_person() {
+async fn late_worker_2025_a_decision_that_an_outage_made_old_asks_a_person() {
     let world = World::new(0);
     alert(&world, AssetClass::Workstation).await;
     world.clock.advance(HOURS);

@@ -334,3 +334,16 @@ fn the_shipped_matrix_is_the_one_that_is_in_force() {
         Auto
     );
 }
+
+/// Case study of a bank: the finance chief's laptop was isolated in the middle of a deal.
+#[test]
+fn bank_deal_the_laptop_of_a_vip_is_not_cut_off_without_a_person() {
+    let case = Case::new(ActionType::ContainHost).with(|case| {
+        case.basis.severity = Severity::Critical;
+        case.basis.confidence = Some(100);
+        case.asset.labels = ["vip".to_owned()].into();
+    });
+    let decision = case.decide(builtin());
+    assert_eq!(decision.outcome, Ask);
+    assert_eq!(rule_ids(&decision), ["contain-host-vip"]);
+}
