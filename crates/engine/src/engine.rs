@@ -1,6 +1,7 @@
 //! The engine itself: its parts, and starting it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -88,6 +89,8 @@ pub(crate) struct Parts {
     changing: Mutex<()>,
     /// Held by whoever reads list entries from the store: one at a time is enough.
     pub(crate) reading: tokio::sync::Mutex<()>,
+    /// The store's count of changes of lists that the rules in force know of.
+    pub(crate) list_changes: AtomicU64,
     /// Held while rules are replaced, so that those in force are those that are remembered.
     replacing: tokio::sync::Mutex<()>,
     pub(crate) slots: Arc<Semaphore>,
@@ -131,6 +134,8 @@ impl Engine {
             rules: RwLock::new(Arc::new(rules)),
             changing: Mutex::new(()),
             reading: tokio::sync::Mutex::new(()),
+            // No such count: they have not been read.
+            list_changes: AtomicU64::new(u64::MAX),
             replacing: tokio::sync::Mutex::new(()),
             nudge: Notify::new(),
             switches: Switches::default(),

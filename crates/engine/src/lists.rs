@@ -1,11 +1,13 @@
 //! Protection lists that are kept at run time: what people put on them and take off, and keeping the
 //! rules in force in step with the store. What an entry means is the policy's business.
 //!
-//! INVARIANT: before each vendor call the state of the store's entries is compared with that of the
-//! rules, so an entry counts from the moment it is stored, through whichever node.
+//! INVARIANT: before each vendor call the engine looks whether a list was changed in this process and
+//! then reads it, so an entry counts from the moment whoever adds it has an answer. What another process
+//! changed is looked for every few seconds; SQLite lets no other process at the file.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use quell_model::ListEntryId;
@@ -138,6 +140,18 @@ impl Engine {
     /// # Errors
     /// When they cannot be read. Nothing may be done then: who knows what is protected?
     pub async fn refresh_lists(&self) -> Result<()> {
+        // Noted before they are read: what changes meanwhile is read again.
+        let changes = self.0.store.list_changes();
+        if self.0.list_changes.load(Ordering::SeqCst) == changes {
+            return Ok(());
+        }
+        self.read_lists().await?;
+        self.0.list_changes.store(changes, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The same, with a look at the database in any case.
+    async fn read_lists(&self) -> Result<()> {
         let (store, organization) = (&self.0.store, self.organization());
         let state = store.list_state(organization).await?;
         if self.lists_are_at(&state) {
@@ -158,10 +172,7 @@ impl Engine {
     /// lists meanwhile.
     pub(crate) async fn follow_lists(&self) {
         if let Err(error) = self.refresh_lists().await {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "the lists cannot be read; nothing is done until they can"
-            );
+            cannot_be_read(&error);
         }
     }
 
@@ -202,7 +213,9 @@ impl Engine {
         Box::pin(async move {
             loop {
                 engine.0.clock.sleep(pace::LISTS).await;
-                engine.follow_lists().await;
+                if let Err(error) = engine.read_lists().await {
+                    cannot_be_read(&error);
+                }
             }
         })
     }
@@ -239,6 +252,13 @@ impl Engine {
             document: serde_json::to_string(&**entry)?,
         })
     }
+}
+
+fn cannot_be_read(error: &Error) {
+    error!(
+        error = error as &dyn std::error::Error,
+        "the lists cannot be read; nothing is done until they can"
+    );
 }
 
 /// Work on a hundred thousand entries keeps a processor busy for a while; the engine's tasks are not to

@@ -2,6 +2,7 @@
 //! that every change is recorded with it; what an entry says is JSON text here.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use quell_model::{ListEntryId, OrganizationId};
@@ -95,6 +96,26 @@ pub struct ListRecord {
 }
 
 impl Store {
+    /// How often this process changed kept entries: while it stays the same, so does their state, unless
+    /// another process changed it. Costs no look at the database.
+    #[must_use]
+    pub fn list_changes(&self) -> u64 {
+        self.0.list_changes.load(Ordering::SeqCst)
+    }
+
+    /// A write that changes kept entries.
+    pub(crate) async fn change_lists<T, F>(&self, write: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T> + Send + 'static,
+    {
+        // Before, for whoever does not wait for the end; after, for whoever read while it was under way.
+        self.0.list_changes.fetch_add(1, Ordering::SeqCst);
+        let written = self.write(write).await;
+        self.0.list_changes.fetch_add(1, Ordering::SeqCst);
+        written
+    }
+
     /// The state the kept entries are in.
     ///
     /// # Errors
@@ -132,7 +153,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn add_list_entries(&self, hand: ListHand, entries: Vec<ListEntry>) -> Result<()> {
-        self.write(move |db| {
+        self.change_lists(move |db| {
             for entry in &entries {
                 add(db, &hand, entry)?;
             }
@@ -149,7 +170,7 @@ impl Store {
     /// # Errors
     /// [`Error::Missing`] when it is on none.
     pub async fn remove_list_entry(&self, hand: ListHand, id: ListEntryId) -> Result<()> {
-        self.write(move |db| {
+        self.change_lists(move |db| {
             let found = find(db, &hand.organization, id)?;
             let found = found.ok_or_else(|| missing(id))?;
             remove(db, &hand, &found, ListChange::Removed)
@@ -176,7 +197,7 @@ impl Store {
     /// # Errors
     /// [`Error::Fenced`] when the claim is gone.
     pub async fn sweep_lists(&self, claim: Claim, hand: ListHand) -> Result<()> {
-        self.write(move |db| {
+        self.change_lists(move |db| {
             jobs::finish(db, &claim)?;
             let organization = &hand.organization;
             let expired: Vec<ListEntry> = db

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use quell_model::{ConnectionId, OrganizationId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::error::Result;
 use crate::ingest::Ingest;
@@ -100,44 +100,65 @@ struct Pulse {
 impl Pulses {
     /// Counts the alert.
     pub(crate) fn beat(db: &Connection, ingest: &Ingest) -> Result<Self> {
-        let beat = |of| {
-            let scope = scope(of, &ingest.connection, &ingest.alert.detection);
-            let now = micros(ingest.received);
-            let mut pulse = Pulse::read(db, &ingest.organization, &scope, now)?;
+        let mut pulses = Self::feel(db, ingest)?;
+        for pulse in [&mut pulses.source, &mut pulses.detection] {
             pulse.recent += 1.0;
             pulse.usual += 1.0;
-            db.prepare_cached(
-                "INSERT INTO pulses (organization, scope, first, last, recent, usual) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (organization, scope) DO UPDATE
-                 SET last = excluded.last, recent = excluded.recent, usual = excluded.usual",
-            )?
-            .execute(params![
-                ingest.organization.as_str(),
-                scope,
-                pulse.first,
-                pulse.last,
-                pulse.recent,
-                pulse.usual
-            ])?;
-            Ok(pulse)
-        };
-        Self::of(beat)
+        }
+        let [source, detection] = scopes(ingest);
+        let Self {
+            source: s,
+            detection: d,
+        } = &pulses;
+        db.prepare_cached(
+            "INSERT INTO pulses (organization, scope, first, last, recent, usual)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6), (?1, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (organization, scope) DO UPDATE
+             SET last = excluded.last, recent = excluded.recent, usual = excluded.usual",
+        )?
+        .execute(params![
+            ingest.organization.as_str(),
+            source,
+            s.first,
+            s.last,
+            s.recent,
+            s.usual,
+            detection,
+            d.first,
+            d.last,
+            d.recent,
+            d.usual
+        ])?;
+        Ok(pulses)
     }
 
     /// How it is, without counting the alert: it was counted when it first came.
     pub(crate) fn feel(db: &Connection, ingest: &Ingest) -> Result<Self> {
         let now = micros(ingest.received);
-        Self::of(|of| {
-            let scope = scope(of, &ingest.connection, &ingest.alert.detection);
-            Pulse::read(db, &ingest.organization, &scope, now)
-        })
-    }
-
-    fn of(pulse: impl Fn(Of) -> Result<Pulse>) -> Result<Self> {
-        Ok(Self {
-            source: pulse(Of::Source)?,
-            detection: pulse(Of::Detection)?,
-        })
+        let [source, detection] = scopes(ingest);
+        let mut pulses = Self {
+            source: Pulse::new(now),
+            detection: Pulse::new(now),
+        };
+        let mut statement = db.prepare_cached(
+            "SELECT scope, first, last, recent, usual FROM pulses
+             WHERE organization = ?1 AND scope IN (?2, ?3)",
+        )?;
+        let mut rows = statement.query(params![ingest.organization.as_str(), source, detection])?;
+        while let Some(row) = rows.next()? {
+            let stored = Pulse {
+                first: row.get(1)?,
+                last: row.get(2)?,
+                recent: row.get(3)?,
+                usual: row.get(4)?,
+            };
+            if row.get_ref(0)?.as_str().is_ok_and(|scope| scope == source) {
+                pulses.source = stored.at(now);
+            } else {
+                pulses.detection = stored.at(now);
+            }
+        }
+        Ok(pulses)
     }
 
     const fn get(&self, of: Of) -> Pulse {
@@ -165,30 +186,13 @@ impl Pulses {
 }
 
 impl Pulse {
-    /// As it stands at `now`.
-    fn read(db: &Connection, organization: &OrganizationId, scope: &str, now: i64) -> Result<Self> {
-        let stored = db
-            .prepare_cached(
-                "SELECT first, last, recent, usual FROM pulses WHERE organization = ?1 AND scope = ?2",
-            )?
-            .query_row(params![organization.as_str(), scope], |row| {
-                Ok(Self {
-                    first: row.get(0)?,
-                    last: row.get(1)?,
-                    recent: row.get(2)?,
-                    usual: row.get(3)?,
-                })
-            })
-            .optional()?;
-        Ok(stored.map_or(
-            Self {
-                first: now,
-                last: now,
-                recent: 0.0,
-                usual: 0.0,
-            },
-            |pulse| pulse.at(now),
-        ))
+    const fn new(now: i64) -> Self {
+        Self {
+            first: now,
+            last: now,
+            recent: 0.0,
+            usual: 0.0,
+        }
     }
 
     /// Faded to a later moment. Clocks of nodes differ a little; what seems earlier fades nothing.
@@ -218,6 +222,12 @@ impl Pulse {
 fn between(from: i64, to: i64) -> f64 {
     let passed = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
     Duration::from_micros(passed).as_secs_f64()
+}
+
+/// The scopes an alert counts in.
+fn scopes(ingest: &Ingest) -> [String; 2] {
+    let of = |of| scope(of, &ingest.connection, &ingest.alert.detection);
+    [of(Of::Source), of(Of::Detection)]
 }
 
 /// What is counted together. No connection id and no cleaned text contains the separator.

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -30,12 +31,13 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The database. Cheap to clone; the last clone dropped closes it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     writes: Option<mpsc::UnboundedSender<Write>>,
     reads: Option<mpsc::UnboundedSender<Read>>,
     threads: Vec<JoinHandle<()>>,
+    pub(crate) list_changes: AtomicU64,
     _lock: Option<File>,
 }
 
@@ -111,6 +113,7 @@ impl Store {
             writes: Some(writes),
             reads,
             threads,
+            list_changes: AtomicU64::new(0),
             _lock: lock,
         })))
     }

@@ -38,7 +38,7 @@ impl Store {
         hand: ListHand,
         stock: Stock,
     ) -> Result<()> {
-        self.write(move |db| {
+        self.change_lists(move |db| {
             again(db, &claim, next)?;
             let organization = &hand.organization;
             let known: Vec<ListEntry> = db
