@@ -11,9 +11,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 use quell_model::{ActionType, AlertId, AssetClass, Effect, IncidentId, Outcome, Reason};
-use quell_policy::budget::{Counted, Per};
-use quell_policy::{Budget, Budgets, Diagnostics, Folder};
-use quell_store::{AlertRecord, FirstSeen, Of};
+use quell_policy::budget::Counted;
+use quell_policy::{Budgets, Diagnostics, Folder};
+use quell_store::AlertRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -138,9 +138,7 @@ impl Engine {
             }
         })
         .await??;
-        let first = std::sync::Arc::new(self.0.store.first_seen(self.organization()).await?);
-        let side = |rules| Side::of(rules, first.clone());
-        let mut replay = Replay::new(since, side(old), side(new));
+        let mut replay = Replay::new(since, Side::of(old), Side::of(new));
         let mut after = None;
         loop {
             let store = &self.0.store;
@@ -179,34 +177,15 @@ async fn aside<T: Send + 'static>(
 /// One of the two policies, and what its budgets have left.
 struct Side {
     rules: std::sync::Arc<Rules>,
-    first: std::sync::Arc<FirstSeen>,
     spent: HashMap<String, VecDeque<Timestamp>>,
 }
 
 impl Side {
-    fn of(rules: std::sync::Arc<Rules>, first: std::sync::Arc<FirstSeen>) -> Self {
+    fn of(rules: std::sync::Arc<Rules>) -> Self {
         Self {
             rules,
-            first,
             spent: HashMap::new(),
         }
-    }
-
-    /// Whether a budget for what is new counts an alert: its source or detection was new then.
-    fn counts(&self, budget: &Budget, record: &AlertRecord) -> bool {
-        let Some(span) = budget.new_for else {
-            return true;
-        };
-        let of = match budget.per {
-            Per::Detection => Of::Detection,
-            _ => Of::Source,
-        };
-        let first = self
-            .first
-            .get(of, &record.connection, &record.alert.detection);
-        let age = first.map(|first| record.received.duration_since(first));
-        age.and_then(|age| std::time::Duration::try_from(age).ok())
-            .is_none_or(|age| age < span)
     }
 
     /// The budgets that hold back an action that would run by itself; none: it is charged and runs.
@@ -216,7 +195,8 @@ impl Side {
         let class = planned.asset.class;
         let covering: Vec<_> = budgets
             .covering(planned.action, class)
-            .filter(|budget| self.counts(budget, record))
+            // By the time a policy is in force, what is in the store is not new any more.
+            .filter(|budget| budget.new_for.is_none())
             .map(|budget| {
                 let scope = budget.scope(&Counted {
                     source: record.connection.as_str(),

@@ -31,7 +31,7 @@ pub use jobs::{Claim, Job, JobKind};
 pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState};
 pub use opt_ins::OptInChange;
 pub use outbox::{Dispatch, Envelope};
-pub use pulse::{FirstSeen, Of, RECENT, Storm, StormLimit};
+pub use pulse::{Of, RECENT, Storm, StormLimit};
 pub use reads::{ActionFilter, AlertRecord, IncidentRecord};
 pub use sqlite::Store;
 pub use stock::Stock;

@@ -317,7 +317,12 @@ pub(crate) fn add(db: &Connection, hand: &ListHand, entry: &ListEntry) -> Result
         entry.expires.map(micros),
         entry.document
     ])?;
-    note(db, hand, entry, ListChange::Added)
+    // What is put on a list says itself why.
+    let hand = ListHand {
+        reason: String::new(),
+        ..hand.clone()
+    };
+    note(db, &hand, entry, ListChange::Added)
 }
 
 pub(crate) fn remove(

@@ -3,17 +3,15 @@
 //! Two counts fade exponentially: a sum of all alerts, each weighing less the longer ago it was. One
 //! row a scope is enough then, however many alerts come, and nothing has to be swept.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quell_model::{ConnectionId, OrganizationId};
+use quell_model::ConnectionId;
 use rusqlite::{Connection, params};
 
 use crate::error::Result;
 use crate::ingest::Ingest;
-use crate::sqlite::Store;
-use crate::{instant, micros};
+use crate::micros;
 
 /// How long an alert counts as recent, on average.
 pub const RECENT: Duration = Duration::from_secs(10 * 60);
@@ -50,37 +48,6 @@ pub struct Storm {
     pub recent: f64,
     /// How many there usually are.
     pub usual: f64,
-}
-
-/// When the first alert came, of each source and of each detection of one.
-#[derive(Debug, Clone, Default)]
-pub struct FirstSeen(HashMap<String, Timestamp>);
-
-impl FirstSeen {
-    /// The first alert of this connection, or of this detection of it.
-    #[must_use]
-    pub fn get(&self, of: Of, connection: &ConnectionId, detection: &str) -> Option<Timestamp> {
-        self.0.get(&scope(of, connection, detection)).copied()
-    }
-}
-
-impl Store {
-    /// When the first alert of each source and detection came.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn first_seen(&self, organization: &OrganizationId) -> Result<FirstSeen> {
-        let organization = organization.clone();
-        self.read(move |db| {
-            let mut statement =
-                db.prepare_cached("SELECT scope, first FROM pulses WHERE organization = ?1")?;
-            let rows = statement.query_map([organization.as_str()], |row| {
-                Ok((row.get(0)?, instant(row.get(1)?)))
-            })?;
-            Ok(FirstSeen(rows.collect::<rusqlite::Result<_>>()?))
-        })
-        .await
-    }
 }
 
 /// How often alerts like one come.

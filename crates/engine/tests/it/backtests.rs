@@ -26,12 +26,6 @@ async fn replay(world: &World, policy: Option<Folder>) -> Report {
         .unwrap()
 }
 
-/// A policy that does not mind that the laboratory's connection is new.
-fn nothing_new(text: &str) -> Folder {
-    let off = "[budgets.new-connection]\noff = true\n[budgets.new-detection]\noff = true\n";
-    folder(&[("policy.toml", &format!("{off}{text}"))])
-}
-
 /// Workstations and servers, an alert about each.
 async fn fleet(workstations: usize, servers: usize) -> World {
     let world = World::new(0);
@@ -53,7 +47,7 @@ async fn fleet(workstations: usize, servers: usize) -> World {
 async fn a_changed_policy_is_tried_with_the_entries_kept_at_run_time() {
     let world = fleet(2, 0).await;
     world.keep(&["host,h0,never,It runs the clinic."]).await;
-    let report = replay(&world, Some(nothing_new(""))).await;
+    let report = replay(&world, Some(folder(&[]))).await;
     let contain = report.outcomes[&ActionType::ContainHost];
     assert_eq!((contain.never, contain.auto), (1, 1), "{report:#?}");
     assert!(report.changes.is_empty(), "{:#?}", report.changes);
@@ -62,10 +56,11 @@ async fn a_changed_policy_is_tried_with_the_entries_kept_at_run_time() {
 #[tokio::test]
 async fn a_loosened_cell_shows_how_many_would_run_and_on_what() {
     let world = fleet(12, 3).await;
-    let policy = nothing_new(
+    let policy = folder(&[(
+        "policy.toml",
         "[actions.contain_host]\nserver = \"auto\"\n[budgets.contain-hosts]\noff = true\n\
          [budgets.contain-servers]\noff = true",
-    );
+    )]);
     let report = replay(&world, Some(policy)).await;
     assert_eq!((report.alerts, report.actions), (15, 15));
     let [change] = report.changes.as_slice() else {
@@ -101,9 +96,10 @@ async fn a_budget_is_counted_along_the_times_of_the_alerts() {
         world.accept(document).await;
         world.clock.advance(Duration::from_secs(20 * 60));
     }
-    let policy = nothing_new(
+    let policy = folder(&[(
+        "policy.toml",
         "[budgets.contain-hosts]\nactions = [\"contain_host\"]\nwindow = \"1h\"\ncount = 2",
-    );
+    )]);
     let report = replay(&world, Some(policy)).await;
     // Two of three in each hour.
     let count = report.outcomes[&ActionType::ContainHost];
@@ -122,28 +118,13 @@ async fn a_budget_is_counted_along_the_times_of_the_alerts() {
 }
 
 #[tokio::test]
-async fn what_was_new_then_is_held_back_then() {
-    let world = World::new(0);
-    for number in 0..10 {
-        let host = format!("h{number}");
-        world.lab.host(&host, AssetClass::Workstation);
-        let document = json!({ "id": format!("a{number}"), "host": host, "class": "workstation" });
-        world.accept(document).await;
-        world.clock.advance(Duration::from_secs(6 * 3600));
-    }
-    let report = replay(&world, Some(folder(&[]))).await;
-    // Four within the first day, six later.
-    let count = report.outcomes[&ActionType::ContainHost];
-    assert_eq!((count.auto, count.held), (6, 4));
-}
-
-#[tokio::test]
 async fn a_budget_does_not_hide_what_the_rules_would_newly_allow() {
     let world = fleet(0, 8).await;
-    let policy = nothing_new(
+    let policy = folder(&[(
+        "policy.toml",
         "[actions.contain_host]\nserver = \"auto\"\n[budgets.contain-servers]\n\
          actions = [\"contain_host\"]\nwindow = \"1h\"\ncount = 3",
-    );
+    )]);
     let report = replay(&world, Some(policy)).await;
     let change = &report.changes[0];
     assert_eq!(

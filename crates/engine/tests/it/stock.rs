@@ -7,6 +7,7 @@ use quell_engine::{ListError, shown};
 use quell_model::entity::Host;
 use quell_model::{ActionState, AssetClass};
 use quell_policy::Settings;
+use quell_store::ListChange;
 use serde_json::json;
 
 use crate::lab::Fault;
@@ -103,6 +104,24 @@ async fn stock_is_taken_every_six_hours_and_what_did_not_change_is_not_written_a
     world.work_for(HOURS * 6).await;
     assert_eq!(world.controllers().await, ["dc-2", "dc-2.corp.example"]);
     assert_eq!(world.changes().await, 6);
+}
+
+#[tokio::test]
+async fn the_record_says_of_entries_that_came_nothing_of_why_others_go() {
+    let world = World::new(0);
+    world.has(machines(200, &["dc-1", "dc-2", "dc-3"]));
+    world.take_stock().await;
+    world.has(machines(200, &["dc-1", "dc-2"]));
+    world.work_for(HOURS * 6).await;
+    let organization = world.engine.organization().clone();
+    let history = world.store.list_history(&organization, None, None, 1000);
+    for change in history.await.unwrap() {
+        let expected = match change.change {
+            ListChange::Added => "",
+            _ => "no longer a domain controller",
+        };
+        assert_eq!(change.reason, expected, "{change:?}");
+    }
 }
 
 #[tokio::test]
