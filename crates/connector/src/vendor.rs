@@ -72,6 +72,8 @@ pub struct Lifelines {
     pub programs: Vec<String>,
     /// Mail addresses or domains it sends from.
     pub senders: Vec<String>,
+    /// Accounts it signs in as.
+    pub accounts: Vec<String>,
 }
 
 /// A row's description without its types.

@@ -81,6 +81,9 @@ pub(crate) fn entries(
         for sender in &connected.lifelines.senders {
             own.never(Subject::Sender, sender, &through);
         }
+        for account in &connected.lifelines.accounts {
+            own.never(Subject::Account, account, &through);
+        }
         for program in &connected.lifelines.programs {
             own.program(program, &format!("It is the sensor of {}", connected.name));
         }

@@ -1,6 +1,8 @@
 //! The plan for an alert: what is proposed, what is decided about it, and why. Pure, so that
 //! `quell plan` says precisely what the server would do.
 
+use std::cell::LazyCell;
+
 use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_connector::document::{self, Document};
@@ -62,6 +64,7 @@ pub fn plan(
 ) -> Plan {
     let proposed = rules.playbooks.propose(alert);
     let basis = basis(alert);
+    let itself = LazyCell::new(|| rules.guardrails.about_quell(alert, at.connection, at.now));
     let actions = proposed
         .proposals
         .into_iter()
@@ -91,7 +94,15 @@ pub fn plan(
                         (&asset, file),
                         &basis,
                     );
-                    with_doubt(alert, &proposal.target, decision)
+                    if decision.outcome == Outcome::Auto && *itself {
+                        Decision::because(
+                            Outcome::Ask,
+                            OWN_ACTIVITY,
+                            "The alert is about Quell itself; what Quell does may have raised it.",
+                        )
+                    } else {
+                        with_doubt(alert, &proposal.target, decision)
+                    }
                 }
             };
             Planned {
@@ -110,6 +121,9 @@ pub fn plan(
         none: proposed.none,
     }
 }
+
+/// The check that an alert is not about Quell's own doing.
+const OWN_ACTIVITY: &str = "own-activity";
 
 /// Where the document contradicts itself about which machine is meant, nothing runs by itself.
 fn with_doubt(alert: &Alert, target: &Entity, decision: Decision) -> Decision {

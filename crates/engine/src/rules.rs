@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quell_model::{AssetClass, AssetFacts, Entity, ListEntryId};
-use quell_policy::lists::{Entry, Lists, Lookup, Strength};
+use jiff::Timestamp;
+use quell_model::{ActionType, Alert, AssetClass, AssetFacts, ConnectionId, Entity, ListEntryId};
+use quell_policy::lists::{Entry, Lists, Lookup, Strength, Subject};
 use quell_policy::{Loaded, Playbooks, Policy, Settings, list};
 use quell_store::ListState;
 use schemars::JsonSchema;
@@ -67,6 +68,8 @@ pub struct Guardrails {
     beside: Beside,
     /// All of them.
     lists: Arc<Lists>,
+    /// Those that say what is Quell itself.
+    itself: Arc<Lists>,
 }
 
 impl Guardrails {
@@ -80,6 +83,7 @@ impl Guardrails {
             written: lists.entries().into(),
             beside: Beside::default(),
             lists: Arc::new(lists),
+            itself: Arc::default(),
         }
     }
 
@@ -103,7 +107,38 @@ impl Guardrails {
     fn merged(mut self) -> Self {
         let entries = self.all().map(|(_, entry)| entry.clone()).collect();
         self.lists = Arc::new(Lists::of(entries));
+        let itself = self.beside.own.iter().filter(|entry| {
+            let subjects = [Subject::Host, Subject::Hash, Subject::Account];
+            entry.strength == Strength::Never && subjects.contains(&entry.subject)
+        });
+        self.itself = Arc::new(Lists::of(itself.cloned().collect()));
         self
+    }
+
+    /// Whether an alert is about Quell itself: its machine, its program or an account it uses. What it
+    /// does may have raised such an alert, and would raise the next. Names of programs do not count:
+    /// malware can have them too.
+    pub(crate) fn about_quell(
+        &self,
+        alert: &Alert,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> bool {
+        alert.entities.iter().any(|entity| {
+            let kind = entity.entity_type();
+            let about = |action: &&ActionType| action.target() == kind;
+            let Some(action) = ActionType::ALL.iter().find(about) else {
+                return false;
+            };
+            let lookup = Lookup {
+                action: *action,
+                target: entity,
+                labels: &BTreeSet::new(),
+                connection,
+                now,
+            };
+            self.itself.find(&lookup).strength.is_some()
+        })
     }
 
     /// What is in force beside the policy folder.
@@ -222,8 +257,6 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use quell_model::ActionType;
     use quell_model::entity::Host;
 
     use super::*;

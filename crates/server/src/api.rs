@@ -21,8 +21,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{
-    AppliedView, ApplyRequest, AutomationView, OfferView, OptInChangeView, OptInRequest, OptInView,
-    OptOutRequest, PauseRequest, PauseView, ResumeRequest,
+    AutomationView, OfferView, OptInChangeView, OptInRequest, OptInView, OptOutRequest,
+    PauseRequest, PauseView, ResumeRequest,
 };
 pub use lists::{
     ListAddReply, ListAddRequest, ListChangeKind, ListChangeView, ListEntryView, ListRemoveRequest,
@@ -315,6 +315,22 @@ pub struct RevertRequest {
     /// Take it back even when nobody can tell whether Quell or somebody else did it.
     #[serde(default)]
     pub even_if_unclear: bool,
+}
+
+/// An order to put the policy that is written down in force.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRequest {}
+
+/// What is in force now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AppliedView {
+    /// How many rules.
+    pub rules: usize,
+    /// How many entries on lists.
+    pub list_entries: usize,
+    /// Ids of the rules that are new or changed, in order.
+    pub changed: Vec<String>,
 }
 
 /// One connection.

@@ -145,6 +145,7 @@ impl Vendor for CrowdStrike {
             hosts: hosts.chain([SENSOR_CLOUD]).map(str::to_owned).collect(),
             programs: SENSOR.map(str::to_owned).into(),
             senders: Vec::new(),
+            accounts: Vec::new(),
         }
     }
 

@@ -29,6 +29,7 @@ pub struct Smtp {
     server: Server,
     host: String,
     from: Mailbox,
+    username: Option<String>,
     to: Vec<Mailbox>,
     limit: Duration,
     connection: ConnectionId,
@@ -58,6 +59,7 @@ impl Vendor for Smtp {
             connection: plumbing.connection,
             ledger: Ledger::default(),
             from,
+            username: config.username,
         })
     }
 
@@ -73,6 +75,12 @@ impl Vendor for Smtp {
             hosts: vec![self.host.clone()],
             programs: Vec::new(),
             senders: vec![self.from.email.domain().to_owned()],
+            accounts: self
+                .username
+                .iter()
+                .cloned()
+                .chain([self.from.email.to_string()])
+                .collect(),
         }
     }
 

@@ -23,6 +23,7 @@ fn the_server_and_the_senders_domain_are_what_mail_goes_through() {
     let lifelines = &post.smtp.lifelines;
     assert_eq!(lifelines.hosts, ["mail.example.com"]);
     assert_eq!(lifelines.senders, ["soc.example.com"]);
+    assert_eq!(lifelines.accounts, ["quell@soc.example.com"]);
 }
 
 #[tokio::test]

@@ -365,6 +365,7 @@ impl Vendor for Lab {
             hosts: vec!["api.lab.example".into(), "192.0.2.7".into()],
             programs: vec!["labsensor.exe".into()],
             senders: vec!["lab.example".into()],
+            accounts: vec!["svc-quell".into()],
         }
     }
 

@@ -45,22 +45,6 @@ pub struct OptOutRequest {
     pub reason: String,
 }
 
-/// An order to put the policy that is written down in force.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApplyRequest {}
-
-/// What is in force now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AppliedView {
-    /// How many rules.
-    pub rules: usize,
-    /// How many entries on lists.
-    pub list_entries: usize,
-    /// Ids of the rules that are new or changed, in order.
-    pub changed: Vec<String>,
-}
-
 /// Whether Quell acts, and on what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AutomationView {
