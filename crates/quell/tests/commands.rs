@@ -255,6 +255,10 @@ fn lists_are_kept_from_the_command_line() {
         "{check}"
     );
     assert_eq!(lists(&["check", "fin-042"]), "It is on no list.\n");
+    assert_eq!(
+        lists(&["check", "google.com"]),
+        "It is on no list.\nIt is never blocked. It is one of the most visited domains: a block would hit everybody.\n"
+    );
     let copy = folder.file("copy.csv", "");
     lists(&["export", "--file", &copy]);
     let copy = std::fs::read_to_string(copy).unwrap();

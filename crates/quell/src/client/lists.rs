@@ -6,9 +6,10 @@ use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 use quell_connector::SystemClock;
 use quell_connector::http::Url;
+use quell_model::entity::{IndicatorKind, NetworkIndicator};
 use quell_model::{ActionType, Clock, ConnectionId, ListEntryId};
 use quell_policy::Source;
-use quell_policy::lists::{Entry, Strength, Subject, csv};
+use quell_policy::lists::{Entry, Strength, Subject, csv, shared, special};
 use quell_server::api::{
     ListAddReply, ListAddRequest, ListChangeKind, ListChangeView, ListEntryView, ListRemoveRequest,
     NewListEntry, Page,
@@ -316,7 +317,26 @@ fn check(server: &Where, target: &str, format: Format) -> Result<()> {
         return output::json(&entries);
     }
     output::say(&table(&entries, "It is on no list.\n"));
+    if let Some(words) = without_entry(target) {
+        output::say(&format!("{words}\n"));
+    }
     Ok(())
+}
+
+/// What holds for a block of a destination without any entry.
+fn without_entry(target: &str) -> Option<String> {
+    // A name without a dot is a machine's here.
+    if !target.contains(['.', ':']) {
+        return None;
+    }
+    let kind = match target.contains("://") {
+        true => IndicatorKind::Url,
+        false => IndicatorKind::Domain,
+    };
+    let value = target.to_owned();
+    let indicator = NetworkIndicator { kind, value };
+    let never = special(&indicator).map(|why| format!("It is never blocked. {why}"));
+    never.or_else(|| shared(&indicator).map(|why| format!("A block of it asks first. {why}")))
 }
 
 fn history(server: &Where, entry: Option<ListEntryId>, limit: u32, format: Format) -> Result<()> {
