@@ -193,6 +193,8 @@ impl Side {
         let rules = self.rules.clone();
         let budgets: &Budgets = &rules.settings.budgets;
         let class = planned.asset.class;
+        // A connection that is new brings the alerts of its last hours all at once.
+        let at = record.alert.time.min(record.received);
         let covering: Vec<_> = budgets
             .covering(planned.action, class)
             // By the time a policy is in force, what is in the store is not new any more.
@@ -213,7 +215,7 @@ impl Side {
             let window = jiff::SignedDuration::try_from(budget.window).unwrap_or_default();
             while times
                 .front()
-                .is_some_and(|time| record.received.duration_since(*time) >= window)
+                .is_some_and(|time| at.duration_since(*time) >= window)
             {
                 times.pop_front();
             }
@@ -225,7 +227,7 @@ impl Side {
         if reasons.is_empty() {
             for (_, scope) in covering {
                 let times = self.spent.entry(scope).or_default();
-                times.push_back(record.received);
+                times.push_back(at);
             }
         }
         reasons

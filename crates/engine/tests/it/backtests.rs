@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use quell_engine::backtest::{Backtest, BacktestError, Count, Report};
-use quell_model::{ActionType, AssetClass, Outcome};
+use quell_model::{ActionType, AssetClass, Clock, Outcome};
 use quell_policy::Folder;
 use serde_json::json;
 
@@ -89,12 +89,18 @@ async fn the_policy_in_force_against_itself_changes_nothing_and_is_counted() {
 #[tokio::test]
 async fn a_budget_is_counted_along_the_times_of_the_alerts() {
     let world = World::new(0);
+    let mut documents = Vec::new();
     for number in 0..9 {
         let host = format!("h{number}");
         world.lab.host(&host, AssetClass::Workstation);
-        let document = json!({ "id": format!("a{number}"), "host": host, "class": "workstation" });
-        world.accept(document).await;
+        let document = json!({ "id": format!("a{number}"), "host": host, "class": "workstation",
+            "time": world.clock.now() });
+        documents.push(document);
         world.clock.advance(Duration::from_secs(20 * 60));
+    }
+    // They come at once, as from a connection that was set up after them.
+    for document in documents {
+        world.accept(document).await;
     }
     let policy = folder(&[(
         "policy.toml",

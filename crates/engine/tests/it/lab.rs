@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use quell_connector::ability::Abilities;
 use quell_connector::{
     AlertUpdate, BoxFuture, Call, Check, ConfigError, Control, DocumentError, Error, Facts,
@@ -416,6 +417,9 @@ struct Document {
     detection: Option<String>,
     #[serde(default)]
     doubt: bool,
+    /// When the activity was; some moment, when missing.
+    #[serde(default)]
+    time: Option<Timestamp>,
     /// The alert is about this message and not about a machine.
     #[serde(default)]
     message: Option<String>,
@@ -481,7 +485,9 @@ fn alert(kind: AlertKind, document: Document, entities: Vec<Entity>) -> Alert {
         confidence: document.confidence,
         kind,
         detection: document.detection.unwrap_or("LabPattern".into()),
-        time: jiff::Timestamp::constant(1_790_000_000, 0),
+        time: document
+            .time
+            .unwrap_or(Timestamp::constant(1_790_000_000, 0)),
         updated: None,
         techniques: Vec::new(),
         status: AlertStatus::New,
