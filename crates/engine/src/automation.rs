@@ -135,11 +135,15 @@ impl Engine {
         *present = Arc::new(opted_in);
     }
 
-    /// Puts in force what people opted in to before this process began.
+    /// Puts in force what people switched on and off before this process began. To be done before any
+    /// alert is accepted: until then nothing is opted in.
     ///
     /// # Errors
     /// When the store fails; then nothing is opted in.
-    pub async fn load_opt_ins(&self) -> quell_store::Result<()> {
+    pub async fn load_switches(&self) -> quell_store::Result<()> {
+        // The pauses first: nothing may run for want of them.
+        self.read_switches().await?;
+        let _turn = self.0.switches.turn.lock().await;
         let changes = self.0.store.opt_ins(self.organization()).await?;
         self.replace_opt_ins(OptIns::after(changes));
         Ok(())
@@ -310,6 +314,8 @@ impl Engine {
     /// Reads the pause switches and the lists as the last process left them.
     pub(crate) async fn read_switches(&self) -> quell_store::Result<()> {
         self.refresh_lists().await?;
+        // Whoever pauses meanwhile is not forgotten.
+        let _turn = self.0.switches.turn.lock().await;
         let mut stored = Pauses::default();
         let notes: Vec<(Option<ConnectionId>, Value)> = self.0.store.pauses().await?;
         for (connection, _) in &notes {

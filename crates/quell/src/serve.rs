@@ -234,8 +234,8 @@ impl Running {
             .await
             .map_err(|error| Failure::failed("the start was interrupted").because(&error))?;
         let engine = Engine::new(store, clock, Arc::new(RandomIds), own, rules, connections);
-        engine.load_opt_ins().await.map_err(|error| {
-            Failure::failed("the record of opt-ins cannot be read").because(&error)
+        engine.load_switches().await.map_err(|error| {
+            Failure::failed("the record of opt-ins and pauses cannot be read").because(&error)
         })?;
         let router = quell_server::router(engine.clone(), settings);
         let (stop, stopped) = watch::channel(false);

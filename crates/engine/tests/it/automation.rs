@@ -98,7 +98,7 @@ async fn a_process_that_starts_knows_what_was_opted_in_to_and_out_of() {
     }
     world.engine.opt_out(CONTAIN, "ben", "no").await.unwrap();
     world.restart();
-    world.engine.load_opt_ins().await.unwrap();
+    world.engine.load_switches().await.unwrap();
     let opted_in = world.engine.opted_in();
     let known: Vec<ActionType> = opted_in.iter().map(|(action, _)| action).collect();
     assert_eq!(known, [ActionType::KillProcess]);
@@ -130,6 +130,20 @@ async fn a_paused_connection_takes_alerts_in_and_does_nothing_until_it_goes_on()
     world.engine.resume(Some(&lab), "ana").await.unwrap();
     world.work_for(Duration::from_secs(600)).await;
     assert!(world.lab.contained("h0") && world.lab.contained("h1"));
+}
+
+#[tokio::test]
+async fn a_process_that_starts_paused_does_nothing_about_its_very_first_alert() {
+    let mut world = World::new(8);
+    let text = agreement(CONTAIN).unwrap();
+    world.engine.opt_in(CONTAIN, "ana", &text).await.unwrap();
+    let engine = &world.engine;
+    engine.pause(None, "ana", "change window").await.unwrap();
+    world.restart();
+    // Alerts may come before the work begins.
+    world.engine.load_switches().await.unwrap();
+    assert_eq!(alert(&world, 0).await, ActionState::Scheduled);
+    assert!(!world.lab.contained("h0"));
 }
 
 #[tokio::test]

@@ -34,7 +34,8 @@ pub(super) fn opening(stage: &Stage) {
     );
     row(
         "policy",
-        "the rules that ship with Quell; opted in to kill, ban and contain".to_owned(),
+        "what ships with Quell, at a connection that is not new; opted in to all it can do"
+            .to_owned(),
     );
     row(
         "database",
