@@ -88,6 +88,11 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_one() {
             "id = \"northwind\"\napproval_deadline = \"4h\"",
             "6:1 `approval_deadline` has moved (it is `deadline` under [approvals] in the policy folder's policy.toml)",
         ),
+        (
+            "id = \"northwind\"",
+            "id = \"northwind\"\nopt_in = {}",
+            "6:1 `opt_in` has moved (start the server, and say `quell opt-in ACTION` to it)",
+        ),
     ] {
         assert_eq!(complaint(from, to), expected);
     }

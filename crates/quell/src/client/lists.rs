@@ -17,7 +17,7 @@ use quell_server::api::{
 
 use super::{Client, Where, wait};
 use crate::failure::{Failure, Result, why};
-use crate::output::{self, BAD, Columns, Format, GOOD, PLAIN, QUIET, WAITS, styled};
+use crate::output::{self, BAD, Columns, Format, GOOD, PLAIN, QUIET, STRONG, WAITS, styled};
 
 /// Entries in one request of an export.
 const PAGE: u32 = 1000;
@@ -421,24 +421,44 @@ fn table(entries: &[ListEntryView], none: &str) -> String {
     if entries.is_empty() {
         return none.to_owned();
     }
-    let mut columns = Columns::limited(&[8, 14, 40, 28, 20, 40]);
-    columns.head(["STRENGTH", "SUBJECT", "VALUE", "FOR", "BY", "REASON", "ID"]);
+    let mut text = String::new();
     for view in entries {
         let entry = &view.entry;
-        let actions: Vec<&str> = entry.actions.iter().map(|action| action.as_str()).collect();
+        let actions = entry.actions.iter().map(|action| action.as_str());
         let through = entry.connection.iter().map(ConnectionId::as_str);
-        let limits: Vec<&str> = actions.into_iter().chain(through).collect();
-        columns.row([
-            (strength(entry.strength), entry.strength.as_str().to_owned()),
-            (PLAIN, entry.subject.as_str().to_owned()),
-            (PLAIN, entry.value.clone()),
-            (QUIET, limits.join(" ")),
-            (PLAIN, entry.author.clone()),
-            (PLAIN, entry.reason.clone()),
-            (QUIET, view.id.map(|id| id.to_string()).unwrap_or_default()),
-        ]);
+        let limits: Vec<&str> = actions.chain(through).collect();
+        let limits = match limits.is_empty() {
+            true => String::new(),
+            false => format!("  (only {})", limits.join(", ")),
+        };
+        // An entry is read for its reason: it gets a line of its own rather than a narrow column.
+        text.push_str(&format!(
+            "{}  {} {}{}\n",
+            styled(
+                strength(entry.strength),
+                &format!("{:<5}", entry.strength.as_str())
+            ),
+            entry.subject.as_str(),
+            styled(STRONG, &entry.value),
+            styled(QUIET, &limits)
+        ));
+        let id = view.id.map(|id| format!(" {id}")).unwrap_or_default();
+        let words = format!("{} By {}.{id}", sentence(&entry.reason), entry.author);
+        text.push_str(&styled(
+            QUIET,
+            output::wrapped(&words, "       ").trim_end(),
+        ));
+        text.push('\n');
     }
-    columns.lines("")
+    text
+}
+
+/// The text as a sentence of its own.
+fn sentence(text: &str) -> String {
+    match text.ends_with(['.', '!', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    }
 }
 
 const fn strength(strength: Strength) -> anstyle::Style {

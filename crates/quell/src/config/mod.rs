@@ -200,6 +200,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-moved" = {
     "approval_deadline": "it is `deadline` under [approvals] in the policy folder's policy.toml",
+    "opt_in": "start the server, and say `quell opt-in ACTION` to it",
 }))]
 pub struct Organization {
     /// Its id, a short name in lower case. It is stored with everything and never changes.
