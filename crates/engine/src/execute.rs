@@ -121,7 +121,7 @@ impl Engine {
         mut stored: Stored,
         decided: Option<&Decided>,
     ) -> Result<Option<Stored>> {
-        // Another node may have changed a list since these rules were put together.
+        // A list may have been changed since these rules were put together.
         self.refresh_lists().await?;
         let rules = self.rules();
         let action = &mut stored.action;
@@ -159,9 +159,17 @@ impl Engine {
             }
             _ => decision,
         };
-        // A yes counts for what it was asked for: who has to say so may be others by now.
+        // A yes counts for what it was asked for: who has to say so may be others by now, and what the
+        // vendor's record says of the target may ask for another reason than the one that was shown.
+        let shown = |reason: &Reason| {
+            action
+                .decision
+                .reasons
+                .iter()
+                .any(|r| r.rule == reason.rule)
+        };
         let approved = approved
-            && decision.reasons.iter().all(|r| r.rule != STALE)
+            && decision.reasons.iter().all(|r| r.rule != STALE && shown(r))
             && action.decision.quorum.covers(decision.quorum);
         let go = opted_in
             && match decision.outcome {

@@ -251,3 +251,28 @@ async fn one_person_s_yeses_count_alone_only_so_often_within_an_hour_however_fas
     let later = yes(&world, f, &ana).await.unwrap();
     assert_eq!(later.state, ActionState::Scheduled);
 }
+
+#[tokio::test]
+async fn a_yes_to_a_server_is_no_yes_to_what_turns_out_to_be_a_domain_controller() {
+    let world = World::new(0);
+    world.lab.host("h1", AssetClass::DomainController);
+    let document = json!({ "id": "a1", "host": "h1", "class": "server" });
+    world.accept(document).await;
+    let asked = world.only().await;
+    world.answer(&asked, &responder("ana"), true).await.unwrap();
+    world.work_for(Duration::from_secs(60)).await;
+    let action = world.only().await;
+    assert_eq!(action.state, ActionState::AwaitingApproval);
+    assert_eq!(
+        action.decision.reasons[0].rule,
+        "contain-host-domain-controller"
+    );
+    assert!(!world.lab.contained("h1"));
+    world
+        .answer(&action, &responder("ana"), true)
+        .await
+        .unwrap();
+    world.work_for(Duration::from_secs(60)).await;
+    assert!(world.lab.contained("h1"), "now it is known what it is");
+    world.journals_are_chains().await;
+}
