@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod crowdstrike;
+pub mod entra_id;
 pub mod slack;
 pub mod smtp;
 
