@@ -110,9 +110,10 @@ fn word(member: &Option<String>) -> Option<&str> {
 }
 
 /// An id that may be sent on to the vendor.
-fn is_detection_id(id: &str) -> bool {
+pub(super) fn is_detection_id(id: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    !id.is_empty() && id.len() <= 128 && id.chars().all(plain)
+    // A first letter or digit, so that it is never a step up in a path.
+    id.starts_with(|c: char| c.is_ascii_alphanumeric()) && id.len() <= 128 && id.chars().all(plain)
 }
 
 fn alert(detection: &Detection) -> Result<Alert, DocumentError> {

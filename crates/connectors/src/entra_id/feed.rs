@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::alerts::is_detection_id;
 use super::wire::DetectionStamp;
 use super::{EntraId, api};
 
@@ -193,6 +194,9 @@ impl EntraId {
     }
 
     async fn one(&self, cx: &Call, id: &str) -> Result<Option<Box<RawValue>>> {
+        if !is_detection_id(id) {
+            return Ok(None);
+        }
         match api::risk_detection(&self.plane, cx, id).await {
             Ok(reply) => reply.json().map(Some),
             Err(error) if error.kind == Kind::TargetNotFound => Ok(None),

@@ -48,13 +48,13 @@ impl EntraId {
         if deed == Deed::RevokeSessions {
             return Ok(None);
         }
-        let Some(_) = &known.roles else {
+        if !known.roles_are_readable() {
             let text = format!(
                 "Which directory roles {name} holds cannot be read; grant the app `{}`.",
                 api::READ_ROLES
             );
             return Ok(obstacle("above-quell", Instead::Person, text));
-        };
+        }
         if known.is_synchronisation() {
             let text = format!("{name} is the account that synchronises the directory.");
             return Ok(obstacle("built-in-account", Instead::Nothing, text));

@@ -69,6 +69,14 @@ impl wire::User {
 }
 
 impl Known {
+    /// Whether it is known which roles these are: without the permission to read them, they come by their ids alone.
+    pub(super) fn roles_are_readable(&self) -> bool {
+        let named = |role: &wire::Role| role.role_template_id.is_some();
+        self.roles
+            .as_ref()
+            .is_some_and(|roles| roles.iter().all(named))
+    }
+
     pub(super) fn is_synchronisation(&self) -> bool {
         self.holds(SYNCHRONIZATION).is_some()
     }
