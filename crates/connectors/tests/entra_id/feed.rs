@@ -100,7 +100,7 @@ async fn a_detection_that_shows_up_late_is_not_missed() {
     let late = raise(&lab, before(lab.clock.now(), 14 * 60), 30);
     let very_late = raise(&lab, before(lab.clock.now(), 45 * 60), 7200);
     reader.drain(&lab, &connected).await;
-    assert_eq!(reader.seen, [first.clone()]);
+    assert_eq!(reader.seen, std::slice::from_ref(&first));
     lab.clock.advance(Duration::from_secs(60));
     reader.drain(&lab, &connected).await;
     assert_eq!(reader.seen, [first.clone(), late.clone()]);
