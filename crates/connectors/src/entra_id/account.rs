@@ -33,12 +33,19 @@ impl Control<AccountEnabled> for EntraId {
 
     async fn write(&self, cx: &Call, account: &Account, want: &Enablement) -> Result<Receipt> {
         let user = self.user(cx, account).await?;
-        let evidence = |request| serde_json::json!({ "user": user.id, "request": request });
+        let id = user.id.clone();
+        let evidence = |request| serde_json::json!({ "user": id, "request": request });
         if enablement(&user)? == *want {
             return Ok(Receipt::unchanged(evidence(None::<String>)));
         }
-        let enabled = *want == Enablement::Enabled;
-        let reply = api::set_enabled(&self.plane, cx, &user.id, enabled).await?;
+        let reply = match want {
+            Enablement::Disabled => self.disable(cx, user).await?,
+            Enablement::Enabled => {
+                let reply = api::set_enabled(&self.plane, cx, &user.id, true).await?;
+                self.disabled.forget(&user.id);
+                reply
+            }
+        };
         Ok(Receipt::of(evidence(reply.request_id)))
     }
 }

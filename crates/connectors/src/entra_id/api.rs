@@ -85,8 +85,8 @@ fn retry_after(headers: &HeaderMap, _: Timestamp) -> Option<Duration> {
 }
 
 fn complaint(reply: &Reply) -> Option<Complaint> {
-    let failure: Option<wire::Failure> = reply.json().ok();
-    let failure = failure.map(|failure| failure.error).unwrap_or_default();
+    let failure: wire::Failure = reply.json().unwrap_or_default();
+    let failure = failure.error.unwrap_or_default();
     let code = failure.code.as_deref().map(text::line);
     let said = words(&failure);
     let plain = Complaint {
@@ -144,20 +144,21 @@ async fn send(plane: &Plane, cx: &Call, request: Request) -> Result<Reply> {
     if reply.body.is_empty() || !reply.status.is_success() {
         return Ok(reply);
     }
-    if let Ok(failure) = reply.json::<wire::Failure>() {
-        let said = words(&failure.error);
-        let error = Error::new(Kind::VendorRejected, reply.operation, said);
-        let error = error.request_id(reply.request_id.clone());
-        return Err(match failure.error.code {
-            Some(code) => error.code(code),
-            None => error,
-        });
-    }
-    if wrote {
-        // The status said yes, so the write may well have happened.
-        reply.json::<serde::de::IgnoredAny>().map_err(in_doubt)?;
-    }
-    Ok(reply)
+    let failure = match reply.json::<wire::Failure>() {
+        Ok(failure) => failure.error,
+        // The status said yes, so a write may well have happened.
+        Err(error) if wrote => return Err(in_doubt(error)),
+        Err(error) => return Err(error),
+    };
+    let Some(failure) = failure else {
+        return Ok(reply);
+    };
+    let error = Error::new(Kind::VendorRejected, reply.operation, words(&failure));
+    let error = error.request_id(reply.request_id.clone());
+    Err(match failure.code {
+        Some(code) => error.code(code),
+        None => error,
+    })
 }
 
 fn in_doubt(mut error: Error) -> Error {

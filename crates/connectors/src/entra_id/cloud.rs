@@ -1,12 +1,12 @@
 //! Microsoft's clouds. Each has a login host and an API host of its own, and they never lead to each other.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! clouds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, login $login:literal, graph $graph:literal;)*) => {
         /// A cloud of Microsoft's.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub enum Cloud { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
 
         impl Cloud {

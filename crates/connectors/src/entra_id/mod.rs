@@ -35,6 +35,7 @@ pub use config::{Config, Notifications, Poll};
 
 use auth::{Credentials, Standing};
 use notifications::Subscription;
+use obstacles::Disabled;
 
 const ID: &str = "entra-id";
 /// Where accounts of this connector live, as entities spell it.
@@ -44,6 +45,7 @@ const PROVIDER: &str = "entra_id";
 pub struct EntraId {
     plane: Arc<Plane>,
     standing: Arc<Standing>,
+    disabled: Disabled,
     poll: Poll,
     write_back: bool,
     subscription: Option<Arc<Subscription>>,
@@ -119,6 +121,7 @@ impl Vendor for EntraId {
         Ok(Self {
             plane,
             standing,
+            disabled: Disabled::default(),
             write_back: config.write_back,
             subscription,
             tenant: config.tenant()?,

@@ -163,6 +163,10 @@ impl EntraId {
     /// The user an account means, with the roles the user holds.
     pub(super) async fn known(&self, cx: &Call, account: &Account) -> Result<Known> {
         let user = self.user(cx, account).await?;
+        self.with_roles(cx, user).await
+    }
+
+    pub(super) async fn with_roles(&self, cx: &Call, user: wire::User) -> Result<Known> {
         let roles = match api::roles_of(&self.plane, cx, &user.id).await {
             Ok(roles) => Some(roles),
             // What can be taken back must not depend on reading roles; what must not be done says so itself.

@@ -22,10 +22,11 @@ pub(super) struct Claims {
     pub(super) wids: Option<Vec<String>>,
 }
 
-/// The error shape of the API.
-#[derive(Deserialize)]
+/// The error shape of the API; every other reply is one without an error.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Failure {
-    pub(super) error: FailureBody,
+    pub(super) error: Option<FailureBody>,
 }
 
 #[derive(Default, Deserialize)]

@@ -1,9 +1,10 @@
 //! What a look finds in the way, and what goes into the second decision.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use quell_connector::contract::{Instead, Obstacle};
-use quell_connector::{Connected, Reading};
+use quell_connector::{Connected, Kind, Reading};
 use quell_model::entity::{Account, Entity};
 use quell_model::{ActionType, Setting};
 use quell_twins::entra_id::{
@@ -145,6 +146,44 @@ async fn the_last_global_administrator_who_can_sign_in_is_left_alone() {
         ["last-administrator", "", "last-administrator"]
     );
     assert_eq!(found[0].as_ref().unwrap().instead, Instead::Nothing);
+}
+
+#[tokio::test]
+async fn two_global_administrators_at_once_do_not_leave_the_tenant_without_one() {
+    let second = "second@northwind.example";
+    let chief = |name: &str| UserSpec::new(name).with_role(GLOBAL_ADMINISTRATOR);
+    let lab = lab(&[chief(ROOT), chief(second)]).await;
+    lab.twin.put_app(app_with(GLOBAL_ADMINISTRATOR));
+    // Reads show the first one enabled long after the second one's turn.
+    lab.twin.set_settle(Duration::from_secs(60));
+    let connected = lab.connect();
+    let disable = |who: &'static str| {
+        let (lab, connected) = (&lab, &connected);
+        async move { set(lab, connected, ActionType::DisableAccount, &by_name(who)).await }
+    };
+    let (one, other) = tokio::join!(disable(ROOT), disable(second));
+    let failed = [one, other].into_iter().filter_map(Result::err);
+    let kinds: Vec<_> = failed.map(|error| error.kind).collect();
+    assert_eq!(kinds, [Kind::VendorRejected]);
+    let left = [ROOT, second].map(|who| lab.twin.is_enabled(who));
+    assert_eq!(
+        left.iter()
+            .filter(|enabled| **enabled == Some(true))
+            .count(),
+        1
+    );
+    // The way back is open, and whoever is back counts again.
+    lab.clock.advance(Duration::from_secs(60));
+    let (gone, there) = match left[0] {
+        Some(false) => (ROOT, second),
+        _ => (second, ROOT),
+    };
+    set(&lab, &connected, ActionType::EnableAccount, &by_name(gone))
+        .await
+        .unwrap();
+    lab.clock.advance(Duration::from_secs(60));
+    disable(there).await.unwrap();
+    assert_eq!(lab.twin.is_enabled(there), Some(false));
 }
 
 #[tokio::test]
