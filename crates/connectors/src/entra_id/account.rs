@@ -24,10 +24,16 @@ const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(90);
 impl Control<AccountEnabled> for EntraId {
     async fn read(&self, cx: &Call, account: &Account) -> Result<Observed<Enablement>> {
         let known = self.known(cx, account).await?;
+        let shown = enablement(&known.user)?;
+        let accepted = self.written.accepted_to(&known.user.id, cx.clock().now());
+        let reading = match accepted {
+            Some(to) if to != shown => Reading::Moving { to },
+            _ => Reading::Settled(shown),
+        };
         Ok(Observed {
             asset: known.facts(),
             obstacle: self.obstacle(cx, &known, Deed::Disable).await?,
-            ..Observed::of(Reading::Settled(enablement(&known.user)?))
+            ..Observed::of(reading)
         })
     }
 
@@ -35,18 +41,32 @@ impl Control<AccountEnabled> for EntraId {
         let user = self.user(cx, account).await?;
         let id = user.id.clone();
         let evidence = |request| serde_json::json!({ "user": id, "request": request });
-        if enablement(&user)? == *want {
+        // A user on the way elsewhere only seems to be there already.
+        let heading = self.written.to(&id, cx.clock().now());
+        if enablement(&user)? == *want && heading.is_none_or(|to| to == *want) {
             return Ok(Receipt::unchanged(evidence(None::<String>)));
         }
-        let reply = match want {
-            Enablement::Disabled => self.disable(cx, user).await?,
-            Enablement::Enabled => {
-                let reply = api::set_enabled(&self.plane, cx, &user.id, true).await?;
-                self.disabled.forget(&user.id);
-                reply
+        let _turn = match want {
+            Enablement::Disabled => {
+                let known = self.with_roles(cx, user).await?;
+                self.spare_the_last(cx, &known).await?
             }
+            Enablement::Enabled => None,
         };
-        Ok(Receipt::of(evidence(reply.request_id)))
+        self.written.sent(&id, want, cx.clock().now());
+        let enabled = *want == Enablement::Enabled;
+        match api::set_enabled(&self.plane, cx, &id, enabled).await {
+            Ok(reply) => {
+                self.written.accepted(&id);
+                Ok(Receipt::of(evidence(reply.request_id)))
+            }
+            Err(error) => {
+                if error.kind != Kind::MaybeApplied {
+                    self.written.refused(&id);
+                }
+                Err(error)
+            }
+        }
     }
 }
 

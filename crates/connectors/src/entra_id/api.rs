@@ -31,6 +31,9 @@ pub(super) const READ_DOMAINS: &str = "Domain.Read.All";
 pub(super) const READ_RISK: &str = "IdentityRiskEvent.Read.All";
 pub(super) const DECIDE_RISK: &str = "IdentityRiskyUser.ReadWrite.All";
 
+/// Path of the list of risk detections.
+pub(super) const RISK_DETECTIONS: &str = "/v1.0/identityProtection/riskDetections";
+
 /// The application permission an operation needs, as the portal names it.
 pub(super) fn needs(operation: &str) -> Option<&'static str> {
     Some(match operation {
@@ -313,8 +316,6 @@ pub(super) async fn risk_detections(
     };
     ask(plane, cx, request.bucket(IDENTITY_PROTECTION)).await
 }
-
-pub(super) const RISK_DETECTIONS: &str = "/v1.0/identityProtection/riskDetections";
 
 /// The request for any one risk detection, to find out whether they may be read.
 pub(super) fn any_risk_detection() -> Request {

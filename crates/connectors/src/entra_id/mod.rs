@@ -16,6 +16,7 @@ mod probe;
 mod users;
 mod wire;
 mod write_back;
+mod written;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,7 +36,7 @@ pub use config::{Config, Notifications, Poll};
 
 use auth::{Credentials, Standing};
 use notifications::Subscription;
-use obstacles::Disabled;
+use written::Written;
 
 const ID: &str = "entra-id";
 /// Where accounts of this connector live, as entities spell it.
@@ -45,7 +46,7 @@ const PROVIDER: &str = "entra_id";
 pub struct EntraId {
     plane: Arc<Plane>,
     standing: Arc<Standing>,
-    disabled: Disabled,
+    written: Written,
     poll: Poll,
     write_back: bool,
     subscription: Option<Arc<Subscription>>,
@@ -121,7 +122,7 @@ impl Vendor for EntraId {
         Ok(Self {
             plane,
             standing,
-            disabled: Disabled::default(),
+            written: Written::default(),
             write_back: config.write_back,
             subscription,
             tenant: config.tenant()?,

@@ -1,13 +1,10 @@
 //! What stands in the way of an action, known from the live record before it is tried.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
-use jiff::{SignedDuration, Timestamp};
 use quell_connector::contract::{Instead, Obstacle};
-use quell_connector::http::Reply;
 use quell_connector::{Call, Error, Kind, Result};
 use quell_model::entity::Account;
+use quell_model::property::Enablement;
+use tokio::sync::MutexGuard;
 
 use super::users::Known;
 use super::{EntraId, api, wire};
@@ -24,37 +21,6 @@ pub(super) enum Deed {
     Disable,
     RevokeSessions,
     ResetPassword,
-}
-
-/// Global Administrators that were disabled a moment ago, as reads may still show them enabled.
-#[derive(Debug, Default)]
-pub(super) struct Disabled {
-    turn: tokio::sync::Mutex<()>,
-    since: Mutex<BTreeMap<String, Timestamp>>,
-}
-
-/// Longer than reads lag.
-const REMEMBERED_FOR: SignedDuration = SignedDuration::from_mins(5);
-
-impl Disabled {
-    fn note(&self, id: &str, now: Timestamp) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.retain(|_, at| now.duration_since(*at) < REMEMBERED_FOR);
-        since.insert(id.to_ascii_lowercase(), now);
-    }
-
-    fn holds(&self, id: &str, now: Timestamp) -> bool {
-        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        since
-            .get(&id.to_ascii_lowercase())
-            .is_some_and(|at| now.duration_since(*at) < REMEMBERED_FOR)
-    }
-
-    /// Somebody who may sign in again counts again.
-    pub(super) fn forget(&self, id: &str) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.remove(&id.to_ascii_lowercase());
-    }
 }
 
 fn obstacle(rule: &'static str, instead: Instead, text: String) -> Option<Obstacle> {
@@ -130,28 +96,29 @@ impl EntraId {
             one.account_enabled == Some(true)
                 && !one.is_guest()
                 && !one.id.eq_ignore_ascii_case(&known.user.id)
-                && !self.disabled.holds(&one.id, now)
+                && self.written.to(&one.id, now) != Some(Enablement::Disabled)
         };
         let enough = |found: &[wire::User]| found.iter().any(another);
         let members = api::role_members(&self.plane, cx, &role.id, enough).await?;
         Ok(!members.iter().any(another))
     }
 
-    /// Disables a user. Global Administrators one at a time, each looked at once more: two at once would each be let
-    /// go because the other one is left.
-    pub(super) async fn disable(&self, cx: &Call, user: wire::User) -> Result<Reply> {
-        let known = self.with_roles(cx, user).await?;
+    /// Refuses to disable the last Global Administrator, at the last moment: two at once would each be let go because
+    /// the other one is left. What is given back is held until the write is done.
+    pub(super) async fn spare_the_last(
+        &self,
+        cx: &Call,
+        known: &Known,
+    ) -> Result<Option<MutexGuard<'_, ()>>> {
         let Some(role) = known.holds(GLOBAL_ADMINISTRATOR) else {
-            return api::set_enabled(&self.plane, cx, &known.user.id, false).await;
+            return Ok(None);
         };
-        let _one_at_a_time = self.disabled.turn.lock().await;
-        if self.is_last(cx, &known, role).await? {
-            let detail = "the user is the only Global Administrator who can sign in";
-            return Err(Error::new(Kind::VendorRejected, api::USER_ENABLE, detail));
+        let turn = self.written.turn.lock().await;
+        if !self.is_last(cx, known, role).await? {
+            return Ok(Some(turn));
         }
-        // Noted before it is sent: its reply may be lost.
-        self.disabled.note(&known.user.id, cx.clock().now());
-        api::set_enabled(&self.plane, cx, &known.user.id, false).await
+        let detail = "the user is the only Global Administrator who can sign in";
+        Err(Error::new(Kind::VendorRejected, api::USER_ENABLE, detail))
     }
 
     /// Why the app's own roles do not reach the user, as far as its token tells.

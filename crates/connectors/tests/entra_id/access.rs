@@ -76,6 +76,23 @@ async fn a_refused_sign_in_says_what_to_mend_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_national_cloud_is_asked_for_a_token_of_its_own_api() {
+    let lab = lab(&[]).await;
+    for (cloud, api) in [
+        ("us-gov", "graph.microsoft.us"),
+        ("us-dod", "dod-graph.microsoft.us"),
+        ("china", "microsoftgraph.chinacloudapi.cn"),
+        ("global", "graph.microsoft.com"),
+    ] {
+        probe(&lab, &lab.connect_with(json!({ "cloud": cloud }))).await;
+        let asked = lab.twin.requests().into_iter().rfind(|one| one.endpoint == "token");
+        let form = asked.unwrap().body.unwrap();
+        let scope = format!("scope=https%3A%2F%2F{api}%2F.default&");
+        assert!(form.contains(&scope), "{cloud}: {form}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_before_it_runs_out() {
     let lab = lab(&[]).await;
     let connected = lab.connect();

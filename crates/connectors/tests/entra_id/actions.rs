@@ -45,6 +45,35 @@ async fn a_user_is_disabled_and_enabled_by_name_or_object_id() {
 }
 
 #[tokio::test]
+async fn a_read_that_lags_is_not_taken_for_an_undo_that_is_done() {
+    let lab = lab(&[]).await;
+    let connected = lab.connect();
+    lab.twin.set_settle(Duration::from_secs(60));
+    let noor = by_name(NOOR);
+    set(&lab, &connected, ActionType::DisableAccount, &noor)
+        .await
+        .unwrap();
+    let moving = |to| Reading::Moving {
+        to: Setting::named(to),
+    };
+    let observed = read(&lab, &connected, &noor).await.unwrap();
+    assert_eq!(observed.reading, moving("disabled"));
+    let receipt = set(&lab, &connected, ActionType::EnableAccount, &noor)
+        .await
+        .unwrap();
+    assert!(!receipt.unchanged);
+    assert_eq!(lab.twin.is_enabled(NOOR), Some(true));
+    // What somebody does in the portal counts again once reads do not lag any more.
+    lab.clock.advance(Duration::from_secs(120));
+    lab.twin.set_enabled(NOOR, false);
+    let observed = read(&lab, &connected, &noor).await.unwrap();
+    assert_eq!(
+        observed.reading,
+        Reading::Settled(Setting::named("disabled"))
+    );
+}
+
+#[tokio::test]
 async fn a_name_that_several_users_answer_to_is_nobody() {
     let shared = UserSpec {
         mail: Some(NOOR.to_owned()),
