@@ -85,7 +85,11 @@ async fn a_national_cloud_is_asked_for_a_token_of_its_own_api() {
         ("global", "graph.microsoft.com"),
     ] {
         probe(&lab, &lab.connect_with(json!({ "cloud": cloud }))).await;
-        let asked = lab.twin.requests().into_iter().rfind(|one| one.endpoint == "token");
+        let asked = lab
+            .twin
+            .requests()
+            .into_iter()
+            .rfind(|one| one.endpoint == "token");
         let form = asked.unwrap().body.unwrap();
         let scope = format!("scope=https%3A%2F%2F{api}%2F.default&");
         assert!(form.contains(&scope), "{cloud}: {form}");
