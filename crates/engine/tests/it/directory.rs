@@ -297,7 +297,7 @@ impl Vendor for Badge {
     type Config = ();
 
     fn build((): (), _: Plumbing) -> std::result::Result<Self, ConfigError> {
-        Ok(Self::default())
+        Ok(Self)
     }
 
     async fn probe(&self, _: &Call) -> Vec<Check> {
