@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use quell_twins::crowdstrike::{Config, CrowdStrike, Fleet, Settle};
+use quell_twins::google_workspace::{self, GoogleWorkspace};
 use quell_twins::slack::{self, Slack};
 use tokio::process::Command;
 
@@ -47,6 +48,30 @@ async fn slack_twin_satisfies_the_vendors_python_sdk() -> Outcome {
     let run = Command::new(python)
         .arg(script)
         .arg(format!("http://{}", twin.address()))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .await?;
+    assert!(
+        run.status.success(),
+        "the SDK check failed ({}):\n{}",
+        run.status,
+        said(&run)
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn google_workspace_twin_satisfies_the_vendors_python_client() -> Outcome {
+    let python = python().await?;
+    let twin = GoogleWorkspace::start(google_workspace::Config::manual()).await?;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let key = folder.join(format!("google-workspace-{}.json", std::process::id()));
+    std::fs::write(&key, twin.service_account_key())?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/google_workspace.py");
+    let run = Command::new(python)
+        .arg(script)
+        .arg(twin.base_url())
+        .arg(&key)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .await?;

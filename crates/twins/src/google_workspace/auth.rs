@@ -64,6 +64,8 @@ struct Book {
     delegated: Vec<Scope>,
     lifetime: Duration,
     tokens: HashMap<String, Caller>,
+    /// How many tokens were issued that carry a scope.
+    issued: HashMap<Scope, u64>,
 }
 
 /// Delegated scopes and live tokens of one twin.
@@ -100,6 +102,7 @@ impl Auth {
                 delegated,
                 lifetime,
                 tokens: HashMap::new(),
+                issued: HashMap::new(),
             }),
         }
     }
@@ -115,6 +118,10 @@ impl Auth {
 
     pub(crate) fn set_lifetime(&self, lifetime: Duration) {
         self.book().lifetime = lifetime;
+    }
+
+    pub(crate) fn issued(&self, scope: Scope) -> u64 {
+        self.book().issued.get(&scope).copied().unwrap_or_default()
     }
 
     pub(crate) fn revoke_all(&self) {
@@ -175,6 +182,9 @@ impl Auth {
         };
         if book.tokens.len() >= 1024 {
             book.tokens.retain(|_, caller| caller.expires_at > now);
+        }
+        for scope in &caller.scopes {
+            *book.issued.entry(*scope).or_default() += 1;
         }
         book.tokens.insert(token.clone(), caller);
         let body = json!({"access_token": token, "expires_in": book.lifetime.as_secs(), "token_type": "Bearer"});

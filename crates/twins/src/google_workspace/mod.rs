@@ -264,6 +264,11 @@ impl GoogleWorkspace {
         self.shared.auth.delegate(rest.collect());
     }
 
+    /// How many tokens were issued that carry this scope.
+    pub fn tokens_issued(&self, scope: Scope) -> u64 {
+        self.shared.auth.issued(scope)
+    }
+
     /// Revokes every token.
     pub fn revoke_tokens(&self) {
         self.shared.auth.revoke_all();

@@ -11,7 +11,7 @@ use super::{Shared, control};
 use crate::clock::{nanos, timestamp};
 use crate::faults::Fault;
 use crate::http::{Answer, Reply, Request};
-use crate::requests::RequestRecord;
+use crate::requests::{RequestRecord, body_text};
 
 /// The twin behind the server.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ impl crate::http::Service for Service {
                 method: request.method.to_string(),
                 target,
                 endpoint: call.endpoint.name(),
+                body: body_text(&request.body),
                 status: match &answer {
                     Answer::Reply(reply) => Some(reply.status),
                     Answer::HangUp | Answer::Reset => None,
