@@ -3,12 +3,14 @@
 use quell_connector::{Connector, connector};
 
 use crate::crowdstrike::CrowdStrike;
+use crate::google_workspace::GoogleWorkspace;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
 /// Every connector. A new vendor is one line here.
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
+    connector::<GoogleWorkspace>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

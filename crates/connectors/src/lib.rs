@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod crowdstrike;
+pub mod google_workspace;
 pub mod slack;
 pub mod smtp;
 

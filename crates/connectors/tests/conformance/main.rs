@@ -6,6 +6,9 @@
 )]
 
 mod falcon;
+#[path = "../support/google_workspace.rs"]
+mod google_lab;
+mod google_workspace;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,7 +21,10 @@ use quell_connectors::catalog;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = [cases("crowdstrike", falcon::falcon)];
+    let cases = [
+        cases("crowdstrike", falcon::falcon),
+        cases("google-workspace", google_workspace::google),
+    ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
