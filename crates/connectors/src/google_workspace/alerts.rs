@@ -254,7 +254,7 @@ fn alert(json: &RawValue) -> Result<Alert, DocumentError> {
             _ => status(metadata.status.as_deref()),
         },
         console_url: console_url(header.security_investigation_tool_link.as_deref()),
-        tenant: line(header.customer_id.as_deref()),
+        tenant: customer(header.customer_id.as_deref()),
         prevention: Prevention::default(),
         asset: AssetFacts::default(),
         entities: draft.entities,
@@ -279,7 +279,7 @@ fn accounts(data: &RawValue, about: About, draft: &mut Draft) -> Result<Found, D
         Err(error) => return Err(error),
     };
     let email = read.email.as_deref().or(read.actor_email.as_deref());
-    draft.account("data.email", email, None);
+    draft.account("data.email", email);
     if email.is_none() && about != About::Other {
         draft.note(
             "data.email",
@@ -363,6 +363,16 @@ fn status(word: Option<&str>) -> AlertStatus {
         "CLOSED" => AlertStatus::Closed,
         _ => AlertStatus::Unknown,
     }
+}
+
+/// The customer's id as the Admin console shows it; the Alert Center leaves the `C` in front out.
+fn customer(id: Option<&str>) -> Option<String> {
+    let id = line(id)?;
+    Some(if id.starts_with('C') {
+        id
+    } else {
+        format!("C{id}")
+    })
 }
 
 /// An address in the vendor's console, if it can be linked to without harm.

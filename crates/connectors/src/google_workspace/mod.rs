@@ -94,7 +94,7 @@ impl Vendor for GoogleWorkspace {
             quirks: &[
                 "Where people sign in through another identity provider, Google's password is not the one they use, and nothing in the record shows it: reset it there.",
                 "The proof is that the account has to change its password; whoever does so before Quell looks leaves none.",
-                "Sessions stay; revoke them as well.",
+                "Whether it ends sessions is not documented; revoke them as well.",
             ],
         }),
     ];

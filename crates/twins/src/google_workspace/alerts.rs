@@ -117,6 +117,8 @@ impl AlertTable {
             .created_at
             .and_then(|at| i64::try_from(at.as_nanosecond()).ok())
             .unwrap_or(now);
+        // This service leaves the first letter of the id out.
+        let customer = customer.strip_prefix('C').unwrap_or(customer);
         let mut data = spec.data.clone();
         let kind = format!(
             "type.googleapis.com/google.apps.alertcenter.type.{}",

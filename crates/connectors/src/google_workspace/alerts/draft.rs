@@ -8,7 +8,7 @@ use quell_model::entity::{Account, Entity, IndicatorKind, NetworkIndicator};
 use quell_model::text;
 
 use super::super::PROVIDER;
-use super::super::users::{is_address, is_id};
+use super::super::users::is_address;
 
 /// Most entities and notes of one alert; no real one comes near.
 const MOST: usize = 200;
@@ -39,15 +39,14 @@ impl Draft {
         }
     }
 
-    /// Adds an account by its address and, if known, its number.
-    pub(super) fn account(&mut self, field: &str, email: Option<&str>, id: Option<&str>) {
+    /// Adds an account by its address.
+    pub(super) fn account(&mut self, field: &str, email: Option<&str>) {
         let Some(email) = line(email) else { return };
         let Some((name, domain)) = email.split_once('@').filter(|_| is_address(&email)) else {
             let sentence = format!("`{email}` is no address, so the account cannot be acted on.");
             return self.note(field, &sentence);
         };
         self.add(Account {
-            id: id.filter(|id| is_id(id)).map(str::to_owned),
             name: Some(name.to_owned()),
             domain: Some(domain.to_lowercase()),
             provider: Some(PROVIDER.to_owned()),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::CONNECTOR;
 use super::draft::{Draft, line, time};
-use super::occurrence;
+use super::{customer, occurrence};
 
 /// The events that are worth an alert, each with what to think of it. The feed asks for these by name.
 pub(in super::super) const RISKY: [(&str, Severity); 6] = [
@@ -20,9 +20,6 @@ pub(in super::super) const RISKY: [(&str, Severity); 6] = [
     ("account_disabled_hijacked", Severity::High),
     ("gov_attack_warning", Severity::High),
 ];
-
-/// What Google writes for an actor without a number of its own.
-const PLACEHOLDER: &str = "105250506097979753968";
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -43,10 +40,9 @@ struct Id {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 struct Actor {
     email: Option<String>,
-    profile_id: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -104,14 +100,10 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
     };
     let sign_in = activity.id.application_name.as_deref().unwrap_or("login") == "login";
     let risk = event.risk().filter(|_| sign_in);
-    let (affected, actor) = (event.affected(), activity.actor.email.as_deref());
-    let email = affected.or(actor);
-    // The number is the actor's, who need not be the account the event is about.
-    let same = affected
-        .is_none_or(|affected| actor.is_some_and(|actor| actor.eq_ignore_ascii_case(affected)));
-    let id = activity.actor.profile_id.as_deref();
-    let id = id.filter(|id| same && *id != PLACEHOLDER);
-    draft.account("actor.email", email, id);
+    let email = event.affected().or(activity.actor.email.as_deref());
+    // The actor's number is left out: the Alert Center gives none, and both must name an account alike,
+    // or one sign-in would be answered twice.
+    draft.account("actor.email", email);
     if draft.entities.is_empty() {
         let sentence = "The event names no account, so none can be acted on.";
         draft.note("actor.email", sentence);
@@ -138,7 +130,7 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
         techniques: Vec::new(),
         status: AlertStatus::Unknown,
         console_url: None,
-        tenant: line(activity.id.customer_id.as_deref()),
+        tenant: customer(activity.id.customer_id.as_deref()),
         prevention: Prevention::default(),
         asset: AssetFacts::default(),
         entities: draft.entities,
