@@ -239,8 +239,8 @@ fn alert(json: &RawValue) -> Result<Alert, DocumentError> {
         severity,
         confidence: None,
         kind: match about {
-            About::Warning | About::StateSponsored => AlertKind::RiskySignIn,
-            About::Suspended | About::Device => AlertKind::IdentityActivity,
+            About::Warning | About::Suspended | About::StateSponsored => AlertKind::RiskySignIn,
+            About::Device => AlertKind::IdentityActivity,
             About::Mail => AlertKind::PhishingEmail,
             About::Other => AlertKind::Other,
         },
@@ -299,7 +299,7 @@ fn accounts(data: &RawValue, about: About, draft: &mut Draft) -> Result<Found, D
         }
     }
     if about == About::Suspended {
-        let text = "Google has suspended the account by itself.";
+        let text = "Google has suspended the account by itself; whoever brings it back brings back the stolen password.";
         draft.note("type", text);
     }
     let events = read.events.unwrap_or_default();

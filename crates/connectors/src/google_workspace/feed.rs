@@ -9,6 +9,7 @@ use quell_connector::{Batch, BoxFuture, Call, Error, Feed, Fetch, Kind, Result, 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tracing::warn;
 
 use super::wire::{AlertStamp, Documents, EventStamp};
 use super::{GoogleWorkspace, alerts, api};
@@ -199,6 +200,29 @@ impl Cursor {
             }
         };
     }
+
+    /// The source cannot be read: goes on with the other, and leaves this one where it is.
+    fn skip(&mut self) {
+        self.page = None;
+        self.stage = match self.stage {
+            Stage::Created | Stage::Changed => Stage::Audit(0),
+            Stage::Audit(_) => Stage::Created,
+        };
+    }
+
+    /// What one request brought, and where to go on.
+    fn batch(self, documents: Vec<Box<RawValue>>) -> Result<Batch> {
+        let more = self.stage != Stage::Created || self.page.is_some();
+        let cursor = serde_json::to_value(&self).map_err(|error| {
+            let detail = "the place in the feed cannot be stored";
+            Error::new(Kind::ReplyUnreadable, api::ALERT_LIST, detail).source(error)
+        })?;
+        Ok(Batch {
+            documents,
+            cursor,
+            more,
+        })
+    }
 }
 
 /// What became of a document.
@@ -251,6 +275,12 @@ impl GoogleWorkspace {
                 cursor.page = None;
                 self.page(cx, &cursor).await?
             }
+            // A scope that is missing for one source must not keep the other from being read.
+            Err(error) if error.kind == Kind::PermissionMissing && self.login_audit => {
+                warn!(error = %error, "a source of alerts is left out of this round");
+                cursor.skip();
+                return cursor.batch(Vec::new());
+            }
             result => result?,
         };
         let next = page.next_page_token.filter(|token| !token.is_empty());
@@ -271,16 +301,7 @@ impl GoogleWorkspace {
         } else {
             cursor.advance();
         }
-        let more = cursor.stage != Stage::Created || cursor.page.is_some();
-        let cursor = serde_json::to_value(&cursor).map_err(|error| {
-            let detail = "the place in the feed cannot be stored";
-            Error::new(Kind::ReplyUnreadable, api::ALERT_LIST, detail).source(error)
-        })?;
-        Ok(Batch {
-            documents,
-            cursor,
-            more,
-        })
+        cursor.batch(documents)
     }
 }
 

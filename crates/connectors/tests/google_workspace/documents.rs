@@ -134,7 +134,7 @@ fn a_blocked_sign_in_and_one_google_answered_itself_are_noted() {
     .unwrap();
     assert!(noted(&blocked, "data.loginDetails.loginTime"));
     let suspended = alert("user_suspended");
-    assert_eq!(suspended.kind, AlertKind::IdentityActivity);
+    assert_eq!(suspended.kind, AlertKind::RiskySignIn);
     assert!(noted(&suspended, "type"));
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use quell_connector::{AlertUpdate, Connected, Kind, Verdict};
 use quell_model::{AlertStatus, Clock};
 use quell_twins::Fault;
-use quell_twins::google_workspace::{AlertSpec, Endpoint, LoginEvent};
+use quell_twins::google_workspace::{AlertSpec, Endpoint, LoginEvent, Scope};
 use serde_json::{Value, json};
 
 use crate::google_lab::{Lab, USER};
@@ -197,6 +197,28 @@ async fn the_audit_is_read_only_when_it_is_asked_for_and_late_events_are_found()
     let alert = lab.twin.add_alert(&login(&lab));
     let found = round(&lab, &lab.connect(), &mut cursor).await;
     assert_eq!(found, [alert]);
+}
+
+#[tokio::test]
+async fn a_scope_that_is_missing_for_one_source_leaves_the_other() {
+    let lab = lab().await;
+    let audit = json!({ "login_audit": true });
+    let id = lab.twin.add_alert(&login(&lab));
+    lab.twin
+        .add_login_event(&LoginEvent::suspicious(USER, "192.0.2.9").at(ago(&lab, 5)));
+    lab.twin.delegate_all_but(Scope::Alerts);
+    let mut cursor = None;
+    let found = round(&lab, &lab.connect_with(audit.clone()), &mut cursor).await;
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("login:"), "{found:?}");
+    // Nothing is lost by it once the scope is there; then the other one goes.
+    lab.twin.delegate_all_but(Scope::Audit);
+    let found = round(&lab, &lab.connect_with(audit), &mut cursor).await;
+    assert_eq!(found, [id]);
+    lab.twin.delegate_all_but(Scope::Alerts);
+    let feed = lab.connect().abilities.feed.unwrap();
+    let error = feed.poll(&call(&lab), None).await.unwrap_err();
+    assert_eq!(error.kind, Kind::PermissionMissing);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use quell_connector::{DocumentError, document};
 use quell_model::alert::Prevention;
 use quell_model::{Alert, AlertKind, AlertStatus, AssetFacts, Severity, text};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::CONNECTOR;
@@ -25,7 +26,7 @@ pub(in super::super) const RISKY: [(&str, Severity); 6] = [
 #[serde(default, rename_all = "camelCase")]
 struct Activity {
     id: Id,
-    actor: Actor,
+    actor: Option<Actor>,
     ip_address: Option<String>,
     events: Vec<Event>,
 }
@@ -57,7 +58,8 @@ struct Event {
 struct Parameter {
     name: Option<String>,
     value: Option<String>,
-    int_value: Option<String>,
+    /// A number in a text; a bare one is understood as well.
+    int_value: Option<Value>,
 }
 
 impl Event {
@@ -80,8 +82,11 @@ impl Event {
 
     /// When the sign-in was, in microseconds since 1970.
     fn signed_in(&self) -> Option<Timestamp> {
-        let given = self.parameter("login_timestamp")?.int_value.as_deref()?;
-        Timestamp::from_microsecond(given.parse().ok()?).ok()
+        let microseconds = match self.parameter("login_timestamp")?.int_value.as_ref()? {
+            Value::String(text) => text.parse().ok()?,
+            number => number.as_i64()?,
+        };
+        Timestamp::from_microsecond(microseconds).ok()
     }
 }
 
@@ -100,7 +105,8 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
     };
     let sign_in = activity.id.application_name.as_deref().unwrap_or("login") == "login";
     let risk = event.risk().filter(|_| sign_in);
-    let email = event.affected().or(activity.actor.email.as_deref());
+    let actor = activity.actor.unwrap_or_default();
+    let email = event.affected().or(actor.email.as_deref());
     // The actor's number is left out: the Alert Center gives none, and both must name an account alike,
     // or one sign-in would be answered twice.
     draft.account("actor.email", email);
