@@ -49,6 +49,14 @@ impl Need {
         }
     }
 
+    /// The service, as the Google Cloud console names it.
+    pub(super) const fn service(self) -> &'static str {
+        match self {
+            Self::Users | Self::Security | Self::Audit => "Admin SDK API",
+            Self::Alerts => "Google Workspace Alert Center API",
+        }
+    }
+
     const fn base(self, bases: &Bases) -> &Url {
         match self {
             Self::Users | Self::Security | Self::Audit => &bases.admin,

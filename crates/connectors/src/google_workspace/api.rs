@@ -88,8 +88,15 @@ fn complaint(reply: &Reply) -> Option<Complaint> {
     let needed = needs(reply.operation);
     let (kind, words) = match (reply.status.as_u16(), reason, needed) {
         (403, reason, _) if TOO_FAST.contains(&reason) => (Some(Kind::RateLimited), said),
-        (403, "insufficientPermissions", Some((need, _))) => {
+        (403, "insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT", Some((need, _))) => {
             let words = format!("the token lacks `{}`", need.scope());
+            (Some(Kind::PermissionMissing), words)
+        }
+        (403, "accessNotConfigured" | "SERVICE_DISABLED", Some((need, _))) => {
+            let words = format!(
+                "`{}` is not enabled in the Google Cloud project of the service account",
+                need.service()
+            );
             (Some(Kind::PermissionMissing), words)
         }
         (403, _, Some((_, privilege))) => {

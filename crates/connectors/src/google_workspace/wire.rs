@@ -114,6 +114,8 @@ pub(super) struct ApiError {
     pub(super) message: Option<String>,
     pub(super) status: Option<String>,
     pub(super) errors: Vec<Reason>,
+    /// Where the newer form has its reasons.
+    pub(super) details: Vec<Reason>,
 }
 
 /// One of the reasons.
@@ -124,12 +126,10 @@ pub(super) struct Reason {
 }
 
 impl ApiError {
-    /// The reason, or the status of the newer form.
+    /// The reason, from wherever the form has it; else the status.
     pub(super) fn reason(&self) -> &str {
-        let first = self
-            .errors
-            .first()
-            .and_then(|first| first.reason.as_deref());
+        let mut reasons = self.errors.iter().chain(&self.details);
+        let first = reasons.find_map(|one| one.reason.as_deref());
         first.or(self.status.as_deref()).unwrap_or_default()
     }
 }

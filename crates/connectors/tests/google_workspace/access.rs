@@ -123,6 +123,21 @@ async fn the_check_names_each_missing_scope_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn the_check_says_which_service_is_not_enabled() {
+    for (scope, service) in [
+        (Scope::User, "Admin SDK API"),
+        (Scope::Alerts, "Google Workspace Alert Center API"),
+    ] {
+        let lab = lab().await;
+        lab.twin.switch_off(scope);
+        let checks = lab.connect().probe(&call(&lab)).await;
+        let odd: Vec<_> = checks.iter().filter(|c| c.ok != Some(true)).collect();
+        assert_eq!((odd.len(), odd[0].ok), (1, Some(false)), "{odd:#?}");
+        assert!(odd[0].detail.contains(service), "{}", odd[0].detail);
+    }
+}
+
+#[tokio::test]
 async fn the_check_knows_what_is_not_configured_is_not_needed() {
     let lab = lab().await;
     lab.twin.delegate(&[Scope::User, Scope::UserSecurity]);

@@ -115,6 +115,8 @@ pub(crate) struct Company {
     pub(crate) alerts: AlertTable,
     pub(crate) activities: Activities,
     pub(crate) settle: Duration,
+    /// Scopes whose services are switched off in the service account's project.
+    pub(crate) switched_off: Vec<Scope>,
 }
 
 #[derive(Debug)]
@@ -262,6 +264,11 @@ impl GoogleWorkspace {
     pub fn delegate_all_but(&self, scope: Scope) {
         let rest = Scope::ALL.into_iter().filter(|other| *other != scope);
         self.shared.auth.delegate(rest.collect());
+    }
+
+    /// Switches the service off that this scope is for, in the project the service account belongs to.
+    pub fn switch_off(&self, scope: Scope) {
+        self.shared.company().switched_off.push(scope);
     }
 
     /// How many tokens were issued that carry this scope.

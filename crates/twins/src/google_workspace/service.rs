@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Call, Endpoint};
+use super::endpoint::{Call, Endpoint, Scope};
 use super::page::page;
 use super::wire::{Refusal, encode};
 use super::{Shared, control};
@@ -140,6 +140,10 @@ fn run(shared: &Shared, request: &Request, call: &Call) -> Result<Reply, Refusal
         return Err(Refusal::new(404, "notFound", "Not Found"));
     }
     let caller = shared.auth.admit(request, endpoint, now)?.subject;
+    let is_off = |scope: &Scope| company.switched_off.contains(scope);
+    if endpoint.scopes().iter().any(is_off) {
+        return Err(Refusal::switched_off());
+    }
     let (query, customer) = (request.query(), &shared.customer);
     let mut names = call.names.iter().map(String::as_str);
     let (name, second) = (

@@ -50,6 +50,13 @@ impl Refusal {
         Self::new(403, "insufficientPermissions", message)
     }
 
+    /// The service is not switched on in the project the service account belongs to.
+    pub(crate) fn switched_off() -> Self {
+        let message =
+            "This API has not been used in project 104857600000 before or it is disabled.";
+        Self::new(403, "accessNotConfigured", message)
+    }
+
     /// What the vendor answers when the server itself fails.
     pub(crate) fn failed(status: u16) -> Self {
         Self::new(status, "backendError", "Backend Error")
@@ -81,6 +88,12 @@ impl Refusal {
                 let one =
                     json!({"message": self.message, "domain": "global", "reason": self.reason});
                 error.insert("errors".to_owned(), json!([one]));
+            }
+            // The newer form says the same by another name and in another place.
+            if !legacy && self.reason == "accessNotConfigured" {
+                let info = "type.googleapis.com/google.rpc.ErrorInfo";
+                let one = json!({"@type": info, "reason": "SERVICE_DISABLED"});
+                error.insert("details".to_owned(), json!([one]));
             }
             if let Some(named) = named.filter(|_| !legacy || gateway) {
                 error.insert("status".to_owned(), named.into());
