@@ -4,6 +4,7 @@ use quell_connector::{Connector, connector};
 
 use crate::crowdstrike::CrowdStrike;
 use crate::entra_id::EntraId;
+use crate::google_workspace::GoogleWorkspace;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
@@ -11,6 +12,7 @@ use crate::smtp::Smtp;
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<EntraId>(),
+    connector::<GoogleWorkspace>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

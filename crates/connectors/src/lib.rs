@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod crowdstrike;
 pub mod entra_id;
+pub mod google_workspace;
 pub mod slack;
 pub mod smtp;
 

@@ -6,12 +6,15 @@
 //! sides would repeat one misunderstanding.
 //!
 //! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`entra_id`] is Microsoft Entra ID, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`google_workspace`] is Google
+//! Workspace, [`slack`] is Slack. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
 pub mod entra_id;
 pub mod faults;
+pub mod google_workspace;
 pub mod requests;
 pub mod slack;
 

@@ -7,6 +7,9 @@
 
 mod entra_id;
 mod falcon;
+#[path = "../support/google_workspace.rs"]
+mod google_lab;
+mod google_workspace;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
     let cases = [
         cases("crowdstrike", falcon::falcon),
         cases("entra-id", entra_id::entra),
+        cases("google-workspace", google_workspace::google),
     ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
