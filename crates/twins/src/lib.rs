@@ -5,12 +5,13 @@
 //! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
 //! sides would repeat one misunderstanding.
 //!
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`okta`] is Okta, [`slack`] is Slack. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
 pub mod faults;
+pub mod okta;
 pub mod requests;
 pub mod slack;
 
@@ -43,4 +44,7 @@ pub enum Error {
     /// The clock cannot show this instant (nanoseconds since 1970 must fit 64 bits).
     #[error("time `{0}` is out of range")]
     TimeOutOfRange(jiff::Timestamp),
+    /// The operating system gives no random numbers to make a key from.
+    #[error("no random numbers to make a key from")]
+    NoRandomness,
 }
