@@ -11,7 +11,7 @@ use super::{Shared, control, logs, users};
 use crate::clock::timestamp;
 use crate::faults::Fault;
 use crate::http::{Answer, Reply, Request};
-use crate::requests::RequestRecord;
+use crate::requests::{RequestRecord, body_text};
 
 /// What a request is for. Fault rules and counters go by this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -258,6 +258,7 @@ impl crate::http::Service for Service {
                 method: request.method.to_string(),
                 target,
                 endpoint: endpoint.name(),
+                body: body_text(&request.body),
                 status: match &answer {
                     Answer::Reply(reply) => Some(reply.status),
                     Answer::HangUp | Answer::Reset => None,
