@@ -234,8 +234,9 @@ pub(crate) fn admit(
     let presented = request.header(&AUTHORIZATION).unwrap_or_default();
     let (scheme, secret) = presented.split_once(' ').unwrap_or(("", ""));
     let mut org = shared.org();
-    if scheme == "SSWS" {
-        let owner = org.api_tokens.get(secret).cloned();
+    // The vendor's Python SDK leaves the space out, so the vendor must take it either way.
+    if let Some(secret) = presented.strip_prefix("SSWS") {
+        let owner = org.api_tokens.get(secret.trim_start()).cloned();
         let owner = owner
             .and_then(|id| org.user(&id))
             .filter(|owner| owner.status == super::Status::Active)

@@ -118,9 +118,10 @@ pub(crate) fn write(shared: &Shared, spec: &EventSpec) -> String {
     let known = |who: &str| org.find(who).and_then(|at| org.users.get(at)).map(person);
     let actor = known(&spec.actor).unwrap_or_else(nobody);
     let targets: Vec<Value> = known(&spec.target).into_iter().collect();
-    let risk = (!spec.risk.is_empty())
-        .then(|| json!({"level": spec.risk, "reasons": spec.reasons}))
-        .unwrap_or_default();
+    let risk = match spec.risk.as_str() {
+        "" => Value::Null,
+        level => json!({"level": level, "reasons": spec.reasons}),
+    };
     let mut debug = json!({"requestId": transaction, "requestUri": "/idp/idx/identify"});
     if let Value::Object(debug) = &mut debug
         && !spec.risk_text.is_empty()

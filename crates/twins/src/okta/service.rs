@@ -231,7 +231,10 @@ pub(crate) fn encode(status: u16, body: &Value) -> Reply {
 }
 
 pub(crate) fn nothing() -> Reply {
-    Reply::json(204, "")
+    Reply {
+        content_type: "",
+        ..Reply::json(204, "")
+    }
 }
 
 /// The twin behind the server.
