@@ -6,6 +6,9 @@
 )]
 
 mod falcon;
+mod okta;
+#[path = "../okta/lab.rs"]
+mod okta_lab;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,10 +18,14 @@ use libtest_mimic::{Arguments, Trial};
 use quell_connector::BoxFuture;
 use quell_connector::conformance::{self, Bench, Case};
 use quell_connectors::catalog;
+use support::clock;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = [cases("crowdstrike", falcon::falcon)];
+    let cases = [
+        cases("crowdstrike", falcon::falcon),
+        cases("okta", okta::okta),
+    ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -108,7 +108,7 @@ fn nobody() -> Value {
 
 /// Writes an event and answers its uuid.
 pub(crate) fn write(shared: &Shared, spec: &EventSpec) -> String {
-    let now = shared.clock.now_ns();
+    let now = shared.now_ns();
     let uuid = shared.ids.uuid();
     let transaction = match spec.transaction.as_str() {
         "" => shared.ids.hex(2),
@@ -190,7 +190,7 @@ pub(crate) fn record(
 /// `GET /api/v1/logs`.
 pub(crate) fn list(shared: &Shared, call: &Call<'_>) -> Result<Reply, Refusal> {
     let query = call.request.query();
-    let now = shared.clock.now_ns();
+    let now = shared.now_ns();
     let time = |name: &str| match query.get(name) {
         None => Ok(None),
         Some(text) => parse_time(text)

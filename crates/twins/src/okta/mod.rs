@@ -92,7 +92,7 @@ pub struct Config {
     pub settle: Settle,
     /// Seconds an access token is good for.
     pub token_lifetime_seconds: i64,
-    /// How far the vendor's clock is ahead of everybody's, in seconds, as its `Date` headers show it.
+    /// How far the vendor's clock is ahead of everybody's, in seconds. Signing in goes by the right time all the same.
     pub skew_seconds: i64,
     /// How many requests the listing keeps; zero turns it off.
     pub request_log: usize,
@@ -172,8 +172,10 @@ impl Shared {
         self.lifetime
     }
 
-    pub(crate) fn skew_ns(&self) -> i64 {
-        self.skew.saturating_mul(1_000_000_000)
+    /// The present as the vendor's own clock shows it.
+    pub(crate) fn now_ns(&self) -> i64 {
+        let ahead = self.skew.saturating_mul(1_000_000_000);
+        self.clock.now_ns().saturating_add(ahead)
     }
 
     /// What a proof for a token has to repeat; another one each day.
@@ -188,7 +190,7 @@ impl Shared {
     }
 
     pub(crate) fn put_user(&self, spec: UserSpec) -> String {
-        let now = self.clock.now_ns();
+        let now = self.now_ns();
         let id = format!("00u{}5d7", self.ids.hex(1).get(..14).unwrap_or_default());
         let email = if spec.email.is_empty() {
             spec.login.clone()
@@ -217,7 +219,7 @@ impl Shared {
     }
 
     pub(crate) fn set_status(&self, id_or_login: &str, status: Status) -> bool {
-        let now = self.clock.now_ns();
+        let now = self.now_ns();
         let mut org = self.org();
         let at = org.find(id_or_login);
         match at.and_then(|at| org.users.get_mut(at)) {
@@ -384,7 +386,7 @@ impl Okta {
             "source": format!("{}/api/v1/eventHooks/who1twin0000000000d7", self.base_url()),
             "eventId": self.shared.ids.uuid(),
             "data": {"events": events},
-            "eventTime": stamp(self.shared.clock.now_ns()),
+            "eventTime": stamp(self.shared.now_ns()),
             "contentType": "application/json",
         })
         .to_string()

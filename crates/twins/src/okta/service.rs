@@ -318,7 +318,7 @@ async fn serve(shared: &Shared, request: &Request, endpoint: Endpoint, id: &str)
 
 /// What every reply carries: whose request it was, when it was answered, and what is left of the rate.
 fn finish(shared: &Shared, reply: Reply, request_id: &str, reset: Option<u64>) -> Reply {
-    let now = timestamp(shared.clock.now_ns() + shared.skew_ns());
+    let now = timestamp(shared.now_ns());
     let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
     let reply = reply
         .header("x-okta-request-id", request_id)

@@ -26,7 +26,7 @@ fn named(shared: &Shared, call: &Call<'_>) -> Result<User, Refusal> {
 /// `GET /api/v1/users/{id}`.
 pub(crate) fn read(shared: &Shared, call: &Call<'_>) -> Answer {
     let user = named(shared, call)?;
-    let document = user.document(&shared.base(), shared.clock.now_ns());
+    let document = user.document(&shared.base(), shared.now_ns());
     Ok(encode(200, &document))
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn list(shared: &Shared, call: &Call<'_>) -> Answer {
         Some(Ok(start)) => start,
         Some(Err(_)) => return Err(Refusal::invalid("after: unknown cursor")),
     };
-    let (base, now) = (shared.base(), shared.clock.now_ns());
+    let (base, now) = (shared.base(), shared.now_ns());
     let found: Vec<Value> = {
         let org = shared.org();
         org.users
@@ -150,7 +150,7 @@ fn change(
     change: &Change,
     also: impl FnOnce(&mut User),
 ) -> Result<(), Refusal> {
-    let now = shared.clock.now_ns();
+    let now = shared.now_ns();
     let target = named(shared, call)?;
     let over = target.has_role("SUPER_ADMIN") && !call.caller.has_role("SUPER_ADMIN");
     if !call.caller.may_change() || over {
@@ -262,7 +262,7 @@ pub(crate) fn expire_password(shared: &Shared, call: &Call<'_>, temporary: bool)
     let password = temporary.then(|| format!("Tw1n-{}", shared.ids.hex(1)));
     let query = call.request.query();
     let everywhere = query.get("revokeSessions") == Some("true");
-    let now = shared.clock.now_ns();
+    let now = shared.now_ns();
     change(shared, call, &expired, |user| {
         user.calls.password_resets += 1;
         user.temporary_password.clone_from(&password);
