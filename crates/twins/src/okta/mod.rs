@@ -430,6 +430,11 @@ impl Okta {
         self.shared.faults.clear();
     }
 
+    /// Faults that have not struck yet.
+    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
+        self.shared.faults.pending()
+    }
+
     /// How many requests an endpoint received.
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.shared.log.counted(endpoint as usize)
