@@ -54,7 +54,7 @@ pub struct Poll {
     /// Wait between polls, with unit (`"20s"`); at least 5 seconds.
     #[schemars(with = "String")]
     pub interval: SignedDuration,
-    /// How far back the very first poll looks, with unit (`"15m"`); Okta keeps 90 days.
+    /// How far back the very first poll looks, with unit (`"15m"`); at most 90 days.
     #[schemars(with = "String")]
     pub lookback: SignedDuration,
     /// Events fetched by one request, 1 to 1000.

@@ -13,8 +13,8 @@ use super::{Okta, api, events};
 
 /// How far before the latest event seen the log is read again when Okta no longer knows its own mark.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
-/// Okta refuses to look further back.
-const OLDEST: SignedDuration = SignedDuration::from_hours(89 * 24);
+/// As far back as a poll may be told to look; Okta refuses what is much older.
+const OLDEST: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Where the feed stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
