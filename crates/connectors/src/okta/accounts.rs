@@ -161,12 +161,12 @@ impl Okta {
             facts.labels.insert(SYNCHRONIZED.to_owned());
         }
         if self.own_id(cx).await? == Some(found.id.as_str()) {
-            let text = "Quell's own API token belongs to this administrator";
+            let text = "Quell's own API token belongs to this administrator.";
             return Ok((facts, Some(obstacle("own-account", text, Instead::Nothing))));
         }
         let above_all = is_super(&roles);
         if above_all && !self.is_super(cx).await? {
-            let text = "only a super administrator may touch a super administrator, and Quell's credentials are none";
+            let text = "Only a super administrator may touch a super administrator, and Quell's credentials are none.";
             return Ok((facts, Some(obstacle("above-quell", text, Instead::Person))));
         }
         let life = life(found.status());
@@ -213,7 +213,7 @@ impl Okta {
             {
                 if looked_at == MOST_ADMINISTRATORS {
                     let text = format!(
-                        "none of the first {MOST_ADMINISTRATORS} administrators is another super administrator who can sign in"
+                        "None of the first {MOST_ADMINISTRATORS} administrators is another super administrator who can sign in."
                     );
                     return Ok(Some(obstacle("last-administrator", text, Instead::Person)));
                 }
@@ -227,7 +227,7 @@ impl Okta {
             }
             // A page that leads to itself would never end.
             if next.is_none() || next == after {
-                let text = "no other super administrator can sign in";
+                let text = "No other super administrator can sign in.";
                 return Ok(Some(obstacle("last-administrator", text, Instead::Nothing)));
             }
             after = next;

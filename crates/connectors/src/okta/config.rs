@@ -65,13 +65,12 @@ pub struct Poll {
 }
 
 /// Types of events that are taken unless the configuration says otherwise.
-const EVENT_TYPES: [&str; 9] = [
+const EVENT_TYPES: [&str; 8] = [
     "security.threat.detected",
     "security.breached_credential.detected",
     "user.account.report_suspicious_activity_by_enduser",
     "user.risk.detect",
     "user.risk.change",
-    "policy.entity_risk.evaluate",
     "user.session.context.change",
     "user.mfa.okta_verify.deny_push",
     "user.session.start",

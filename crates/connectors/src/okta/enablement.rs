@@ -30,7 +30,7 @@ fn reading(found: &Found) -> Result<Reading<Enablement>> {
 fn not_now(found: &Found) -> Option<Obstacle> {
     (life(found.status()) == Some(Life::Between)).then(|| {
         let text = format!(
-            "Okta suspends only active users, and this one is {}; end the sessions, or deactivate the user in the Okta console",
+            "Okta suspends only active users, and this one is {}; end the sessions, or deactivate the user in the Okta console.",
             found.status()
         );
         obstacle("not-in-this-state", text, Instead::Person)

@@ -190,11 +190,17 @@ fn level(word: &str) -> Option<Severity> {
     })
 }
 
-/// The level in a text such as `{reasons=Anomalous Location, level=HIGH}`, as older events carry it.
-fn level_in(text: &str) -> Option<&str> {
-    let (_, after) = text.rsplit_once("level=")?;
-    let end = |c: char| !c.is_ascii_alphanumeric();
-    after.split(end).next().filter(|word| !word.is_empty())
+/// A member of a text such as `{previousLevel=LOW, level=HIGH, reasons=New IP, New Device}`, as
+/// `debugData` carries the risk. The members that matter hold one word or name; a list runs on into the
+/// next member, and is not read.
+fn named_in<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let members = text.trim_matches(['{', '}']).split(", ");
+    let value = members.filter_map(|member| member.trim().strip_prefix(name)?.strip_prefix('='));
+    // Reasons may hold anything; what Okta itself says comes after them.
+    value
+        .last()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
 }
 
 impl Event {
@@ -202,13 +208,30 @@ impl Event {
         self.security_context.as_ref()?.risk.as_ref()
     }
 
+    /// A member of `debugData`, if it is a text.
+    fn debug(&self, name: &str) -> Option<&str> {
+        self.debug_context.as_ref()?.debug_data.get(name)?.as_str()
+    }
+
+    /// What Okta says of the risk: a member of its own in newer events, a part of a text in others.
+    fn of_risk(&self, member: fn(&Risk) -> &Text, name: &str) -> Option<String> {
+        let own = self.risk().and_then(|risk| member(risk).line());
+        own.or_else(|| named_in(self.debug("risk")?, name).map(text::line))
+    }
+
     /// The level Okta names, as it writes it.
     fn level(&self) -> Option<String> {
-        let named = self.risk().and_then(|risk| risk.level.line());
-        named.or_else(|| {
-            let debug = &self.debug_context.as_ref()?.debug_data;
-            level_in(debug.get("risk")?.as_str()?).map(str::to_owned)
-        })
+        self.of_risk(|risk| &risk.level, "level")
+    }
+
+    /// What happened that this is one of the messages about. Okta traces everything that comes of one
+    /// finding under one id; everything of one request has another in common.
+    fn occurrence(&self) -> Option<String> {
+        let trace = self
+            .debug("traceId")
+            .and_then(text::present)
+            .map(text::line);
+        trace.or_else(|| known(&self.transaction.as_ref()?.id))
     }
 
     /// Whether it is a sign-in that Okta turned down.
@@ -390,7 +413,7 @@ pub fn normalise(json: &RawValue) -> Result<Alert, DocumentError> {
     let mut notes = Vec::new();
     let severity = event.severity(&event_type, &mut notes);
     let quiet = event_type == SIGN_IN && severity < Severity::Low;
-    let named = event.risk().and_then(|risk| known(&risk.detection_name));
+    let named = event.of_risk(|risk| &risk.detection_name, "detectionName");
     let detection = match named {
         Some(name) => format!("{event_type}: {name}"),
         None => event_type.clone(),
@@ -402,10 +425,7 @@ pub fn normalise(json: &RawValue) -> Result<Alert, DocumentError> {
     Ok(Alert {
         source: <Okta as Vendor>::ID.to_owned(),
         id: id.to_owned(),
-        occurrence: event
-            .transaction
-            .as_ref()
-            .and_then(|transaction| known(&transaction.id)),
+        occurrence: event.occurrence(),
         title: event
             .display_message
             .line()
@@ -455,14 +475,19 @@ mod tests {
     fn the_level_is_found_wherever_it_stands_in_the_text() {
         for (text, expected) in [
             ("{reasons=Anomalous Location, level=HIGH}", Some("HIGH")),
-            ("{level=MEDIUM, reasons=New Device, New IP}", Some("MEDIUM")),
+            (
+                "{previousLevel=LOW, level=MEDIUM, reasons=New Device, New IP}",
+                Some("MEDIUM"),
+            ),
             ("level=LOW", Some("LOW")),
             ("{reasons=level=odd, level=HIGH}", Some("HIGH")),
+            ("{reasons=a, level=LOW, level=HIGH}", Some("HIGH")),
+            ("{previousLevel=LOW}", None),
             ("{level=}", None),
             ("HIGH", None),
             ("", None),
         ] {
-            assert_eq!(level_in(text), expected, "{text}");
+            assert_eq!(named_in(text, "level"), expected, "{text}");
         }
     }
 }

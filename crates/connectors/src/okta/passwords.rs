@@ -25,7 +25,7 @@ fn not_here(found: &Found) -> Result<Option<Obstacle>> {
     let elsewhere = match source(&found.user) {
         Source::Okta => None,
         Source::Directory => {
-            let text = format!("the password belongs to Active Directory (`{name}`)");
+            let text = format!("The password belongs to Active Directory (`{name}`).");
             let target = Account {
                 principal: found.user.profile.login.line(),
                 domain: provider.name.line(),
@@ -40,7 +40,7 @@ fn not_here(found: &Found) -> Result<Option<Obstacle>> {
         }
         Source::Ldap => {
             let text =
-                format!("the password belongs to the LDAP directory `{name}`; reset it there");
+                format!("The password belongs to the LDAP directory `{name}`; reset it there.");
             person("synchronized-account", text)
         }
         Source::Elsewhere => {
@@ -49,7 +49,7 @@ fn not_here(found: &Found) -> Result<Option<Obstacle>> {
                 .line()
                 .unwrap_or_else(|| "nobody known".to_owned());
             let text =
-                format!("the password is not Okta's: the user's provider is {kind} (`{name}`)");
+                format!("The password is not Okta's: the user's provider is {kind} (`{name}`).");
             person("federated-password", text)
         }
     };
@@ -60,12 +60,12 @@ fn not_here(found: &Found) -> Result<Option<Obstacle>> {
     Ok(match (found.life()?, status) {
         (Life::Suspended, _) => person(
             "not-in-this-state",
-            "the user is suspended, and Okta resets no suspended user's password; unsuspend first"
+            "The user is suspended, and Okta resets no suspended user's password; unsuspend first."
                 .to_owned(),
         ),
         (Life::Outside, _) | (_, "PROVISIONED") => person(
             "not-in-this-state",
-            format!("the user is {status} and has no password to reset"),
+            format!("The user is {status} and has no password to reset."),
         ),
         (Life::Active | Life::Between, _) => None,
     })
@@ -113,7 +113,7 @@ impl Perform<ResetPassword> for Okta {
         let (user, _) = api::read_user(&self.plane, cx, &done.user).await?;
         let status = user.status.line().unwrap_or_else(|| "unknown".to_owned());
         if status == "PASSWORD_EXPIRED" {
-            let note = "the user has to set a new password at the next sign-in".to_owned();
+            let note = "The user has to set a new password at the next sign-in.".to_owned();
             return Ok(Progress::Done { note });
         }
         // The record may lag, so a user who is active is only then one who was quick.
@@ -127,10 +127,10 @@ impl Perform<ResetPassword> for Okta {
         Ok(
             if status == "ACTIVE" && changed.is_some_and(|changed| changed > done.since) {
                 let note =
-                    "the password was replaced, and the user has set a new one since".to_owned();
+                    "The password was replaced, and the user has set a new one since.".to_owned();
                 Progress::Done { note }
             } else {
-                let note = format!("Okta accepted it, and the user is {status} now");
+                let note = format!("Okta accepted it, and the user is {status} now.");
                 Progress::Unconfirmed { note }
             },
         )

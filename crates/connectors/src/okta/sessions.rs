@@ -52,7 +52,7 @@ impl Done {
 fn remaining(at: Timestamp) -> String {
     let until = call::later(at, TOKEN_LIFE).strftime("%H:%M UTC");
     format!(
-        "an access token that an application checks by itself may work until {until}, or as long as its authorization server grants"
+        "An access token that an application checks by itself may work until {until}, or as long as its authorization server grants."
     )
 }
 
@@ -81,7 +81,7 @@ impl Perform<RevokeSessions> for Okta {
         let events = match api::session_clears(&self.plane, cx, &done.user, done.since).await {
             Err(error) if error.kind == Kind::PermissionMissing => {
                 let note = format!(
-                    "Okta accepted it; the System Log, which would prove it, cannot be read without `{}`; {rest}",
+                    "Okta accepted it; the System Log, which would prove it, cannot be read without `{}`. {rest}",
                     api::LOGS_READ
                 );
                 return Ok(Progress::Unconfirmed { note });
@@ -95,11 +95,11 @@ impl Perform<RevokeSessions> for Okta {
         Ok(match proof {
             Some(event) => {
                 let when = event.published.line().unwrap_or_default();
-                let note = format!("the System Log says that the sessions ended at {when}; {rest}");
+                let note = format!("The System Log says that the sessions ended at {when}. {rest}");
                 Progress::Done { note }
             }
             None if done.is_older_than(cx, PATIENCE) => {
-                let note = format!("Okta accepted it, and the System Log does not show it; {rest}");
+                let note = format!("Okta accepted it, and the System Log does not show it. {rest}");
                 Progress::Unconfirmed { note }
             }
             None => Progress::Pending,

@@ -208,12 +208,46 @@ fn a_risk_that_okta_took_back_is_closed() {
 }
 
 #[test]
-fn several_alerts_about_one_sign_in_share_its_transaction() {
-    let (sign_in, change) = (with("sign_in", json!({})), with("risk_change", json!({})));
-    assert_eq!(sign_in.occurrence.as_deref(), Some("aGx3k2"));
-    assert_eq!(sign_in.occurrence, change.occurrence);
-    assert_ne!(sign_in.id, change.id);
-    assert_eq!(with("threat", json!({})).occurrence, None);
+fn several_alerts_about_one_sign_in_or_one_finding_are_one_occurrence() {
+    let occurrence = |name: &str, debug: Value, transaction: &str| {
+        let debug = json!({ "debugData": debug });
+        let transaction = json!({ "id": transaction });
+        with(
+            name,
+            json!({ "debugContext": debug, "transaction": transaction }),
+        )
+        .occurrence
+    };
+    // By the request, where Okta traces nothing.
+    let sign_in = occurrence("sign_in", json!({}), "t1");
+    assert_eq!(sign_in.as_deref(), Some("t1"));
+    assert_eq!(occurrence("reported_by_user", json!({}), "t1"), sign_in);
+    assert_ne!(occurrence("sign_in", json!({}), "t2"), sign_in);
+    // What comes of one finding later is no request of its own.
+    let detected = occurrence("risk_change", json!({ "traceId": "f1" }), "t1");
+    assert_eq!(detected.as_deref(), Some("f1"));
+    assert_eq!(
+        occurrence("risk_change", json!({ "traceId": "f1" }), "t3"),
+        detected
+    );
+    assert_eq!(occurrence("threat", json!({}), "unknown"), None);
+}
+
+#[test]
+fn risk_is_understood_in_the_older_spelling_too() {
+    let text = "{previousLevel=HIGH, level=LOW, detectionName=Session Influenced User Risk, reasons=a, b, issuer=OKTA}";
+    let alert = with(
+        "risk_change",
+        json!({ "securityContext": {}, "debugContext": { "debugData": { "risk": text } } }),
+    );
+    assert_eq!(
+        (alert.severity, alert.status),
+        (Severity::Low, AlertStatus::Closed)
+    );
+    assert_eq!(
+        alert.detection,
+        "user.risk.change: Session Influenced User Risk"
+    );
 }
 
 #[test]
