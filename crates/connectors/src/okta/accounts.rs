@@ -169,8 +169,8 @@ impl Okta {
             let text = "Only a super administrator may touch a super administrator, and Quell's credentials are none.";
             return Ok((facts, Some(obstacle("above-quell", text, Instead::Person))));
         }
-        let life = life(found.status());
-        if above_all && deed == Deed::ShutsOut && life == Some(Life::Active) {
+        let gets_in = matches!(life(found.status()), Some(Life::Active | Life::Between));
+        if above_all && deed == Deed::ShutsOut && gets_in {
             let blocked = self.last_of(cx, &found.id).await?;
             return Ok((facts, blocked));
         }

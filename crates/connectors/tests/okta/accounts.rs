@@ -170,6 +170,10 @@ async fn the_last_super_administrator_who_can_sign_in_is_never_shut_out() {
             .obstacle;
         assert_eq!(revoke, None);
     }
+    // Who only has to set a new password could still do so.
+    lab.twin.set_status(ADMIN, Status::PasswordExpired);
+    let reset = look(&lab, &connected, RESET, &root).await.unwrap().obstacle;
+    assert_eq!(obstacle(reset.as_ref()), of("last-administrator"));
 }
 
 #[tokio::test]
