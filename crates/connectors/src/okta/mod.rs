@@ -78,6 +78,7 @@ impl Vendor for Okta {
                 "Applications keep the sessions they made themselves.",
                 "Access tokens that an application checks without asking Okta work until they run out.",
                 "Without `okta.logs.read` it is done, and nothing proves it.",
+                "Without `okta.roles.read` every user counts as an administrator.",
             ],
         }),
         perform::<Self, ResetPassword>(Facts {

@@ -76,6 +76,20 @@ async fn nobody_is_acted_on_by_a_guess() {
 }
 
 #[tokio::test]
+async fn a_search_that_finds_who_had_the_name_before_finds_nobody() {
+    let lab = lab().await;
+    let id = lab.twin.id_of(MARA).unwrap();
+    assert!(lab.twin.rename(&id, "mara.berg@acme.example"));
+    let connected = lab.connect();
+    let error = write(&lab, &connected, DISABLE, &by_login(MARA))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, Kind::TargetNotFound, "{error}");
+    assert_eq!(lab.twin.count(Endpoint::Suspend), 0);
+    write(&lab, &connected, DISABLE, &by_id(&id)).await.unwrap();
+}
+
+#[tokio::test]
 async fn every_state_is_read_for_what_it_means() {
     let lab = lab().await;
     let connected = lab.connect();
@@ -147,6 +161,25 @@ async fn administrators_are_privileged_whether_by_a_role_of_their_own_or_a_group
             "{login}"
         );
         assert_eq!(observed.obstacle, None);
+    }
+}
+
+#[tokio::test]
+async fn where_roles_cannot_be_read_everybody_may_be_an_administrator() {
+    let lab = lab().await;
+    lab.twin.put_app(lab.twin.app().without("okta.roles.read"));
+    let connected = lab.connect();
+    let found = look(&lab, &connected, REVOKE, &mara(&lab)).await.unwrap();
+    assert!(found.asset.labels.contains("privileged"));
+    assert_eq!(found.obstacle, None);
+    for error in [
+        look(&lab, &connected, RESET, &mara(&lab))
+            .await
+            .unwrap_err(),
+        read(&lab, &connected, &mara(&lab)).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind, Kind::PermissionMissing);
+        assert!(error.detail.contains("okta.roles.read"), "{error}");
     }
 }
 

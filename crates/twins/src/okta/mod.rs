@@ -214,6 +214,7 @@ impl Shared {
             status_changed: earlier,
             password_changed: earlier,
             shown: None,
+            indexed: None,
         });
         id
     }
@@ -356,6 +357,18 @@ impl Okta {
     /// Puts a user into a state, as an administrator would. False when there is no such user.
     pub fn set_status(&self, id_or_login: &str, status: Status) -> bool {
         self.shared.set_status(id_or_login, status)
+    }
+
+    /// Renames a user. Searches go on finding them by the old name. False when there is no such user.
+    pub fn rename(&self, id_or_login: &str, login: &str) -> bool {
+        let mut org = self.shared.org();
+        let at = org.find(id_or_login);
+        let Some(user) = at.and_then(|at| org.users.get_mut(at)) else {
+            return false;
+        };
+        user.indexed = Some(std::mem::replace(&mut user.login, login.to_owned()));
+        user.email = login.to_owned();
+        true
     }
 
     /// Writes an event to the System Log and answers its uuid.

@@ -160,6 +160,9 @@ pub struct User {
     /// What reads show until when.
     #[serde(skip)]
     pub(crate) shown: Option<(Status, i64)>,
+    /// Login and mail address as searches still know them.
+    #[serde(skip)]
+    pub(crate) indexed: Option<String>,
 }
 
 impl User {
@@ -218,6 +221,21 @@ impl User {
             },
             "_links": {"self": {"href": format!("{base}/api/v1/users/{}", self.id)}},
         })
+    }
+
+    /// The document as a search finds it, which may be out of date.
+    pub(crate) fn indexed_document(&self, base: &str, now: i64) -> Value {
+        match &self.indexed {
+            None => self.document(base, now),
+            Some(name) => {
+                let before = Self {
+                    login: name.clone(),
+                    email: name.clone(),
+                    ..self.clone()
+                };
+                before.document(base, now)
+            }
+        }
     }
 
     /// The vendor's list of the user's role assignments.

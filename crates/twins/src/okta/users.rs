@@ -58,7 +58,7 @@ pub(crate) fn list(shared: &Shared, call: &Call<'_>) -> Answer {
             .iter()
             // Without a filter the vendor leaves out whoever was deactivated.
             .filter(|user| filter.is_some() || user.status != Status::Deprovisioned)
-            .map(|user| user.document(&base, now))
+            .map(|user| user.indexed_document(&base, now))
             .filter(|document| filter.as_ref().is_none_or(|filter| filter.holds(document)))
             .collect()
     };
