@@ -5,6 +5,7 @@ use quell_connector::{Connector, connector};
 use crate::crowdstrike::CrowdStrike;
 use crate::entra_id::EntraId;
 use crate::google_workspace::GoogleWorkspace;
+use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
@@ -13,6 +14,7 @@ pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<EntraId>(),
     connector::<GoogleWorkspace>(),
+    connector::<Okta>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

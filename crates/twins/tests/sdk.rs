@@ -6,6 +6,7 @@ use std::path::Path;
 use quell_twins::crowdstrike::{self, CrowdStrike, Fleet, Settle};
 use quell_twins::entra_id::{self, EntraId, GLOBAL_ADMINISTRATOR, OnPremises, UserSpec};
 use quell_twins::google_workspace::{self, GoogleWorkspace};
+use quell_twins::okta::{self, Okta};
 use quell_twins::slack::{self, Slack};
 use tokio::process::Command;
 
@@ -89,4 +90,10 @@ async fn google_workspace_twin_satisfies_the_vendors_python_client() -> Outcome 
     std::fs::write(&key, twin.service_account_key())?;
     let key = key.display().to_string();
     agrees("google_workspace.py", &[&twin.base_url(), &key]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn okta_twin_satisfies_the_vendors_python_sdk() -> Outcome {
+    let twin = Okta::start(okta::Config::manual()).await?;
+    agrees("okta.py", &[&twin.base_url()]).await
 }

@@ -10,6 +10,9 @@ mod falcon;
 #[path = "../support/google_workspace.rs"]
 mod google_lab;
 mod google_workspace;
+mod okta;
+#[path = "../okta/lab.rs"]
+mod okta_lab;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,6 +22,7 @@ use libtest_mimic::{Arguments, Trial};
 use quell_connector::BoxFuture;
 use quell_connector::conformance::{self, Bench, Case};
 use quell_connectors::catalog;
+use support::clock;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
         cases("crowdstrike", falcon::falcon),
         cases("entra-id", entra_id::entra),
         cases("google-workspace", google_workspace::google),
+        cases("okta", okta::okta),
     ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
