@@ -2,6 +2,7 @@
 
 use quell_connector::{Connector, connector};
 
+use crate::active_directory::ActiveDirectory;
 use crate::crowdstrike::CrowdStrike;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
@@ -9,6 +10,7 @@ use crate::smtp::Smtp;
 /// Every connector. A new vendor is one line here.
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
+    connector::<ActiveDirectory>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

@@ -5,7 +5,14 @@
     reason = "helpers of tests may fail the test where they stand"
 )]
 
+mod domain;
 mod falcon;
+#[expect(
+    dead_code,
+    reason = "the connector's own tests make more trouble than the suite does"
+)]
+#[path = "../samba/mod.rs"]
+mod samba;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,7 +25,10 @@ use quell_connectors::catalog;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = [cases("crowdstrike", falcon::falcon)];
+    let cases = [
+        cases("crowdstrike", falcon::falcon),
+        cases("active-directory", domain::domain),
+    ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
