@@ -44,6 +44,8 @@ pub(super) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) name: ServerName<'static>,
+    /// What it is called in records: as configured.
+    pub(super) label: String,
 }
 
 const LDAPS: u16 = 636;
@@ -141,7 +143,13 @@ fn server(text: &str) -> Result<Server, String> {
     let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
     let name = ServerName::try_from(host.clone())
         .map_err(|_| "is not a server; write for example \"dc1.corp.example.com\"".to_owned())?;
-    Ok(Server { host, port, name })
+    let label = text.to_owned();
+    Ok(Server {
+        host,
+        port,
+        name,
+        label,
+    })
 }
 
 #[cfg(test)]

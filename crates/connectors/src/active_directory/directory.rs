@@ -112,7 +112,7 @@ impl Directory {
 
     /// Has `server` asked first from now on, if it is one of the domain's.
     pub(super) fn prefer(&self, server: &str) {
-        if let Some(index) = self.servers.iter().position(|known| known.host == server) {
+        if let Some(index) = self.servers.iter().position(|known| known.label == server) {
             self.preferred.store(index, Ordering::Relaxed);
         }
     }
@@ -173,11 +173,11 @@ impl Directory {
                 Ok(open) => {
                     open.session.close().await;
                     self.forget_refusal();
-                    outcomes.push((server.host.as_str(), Ok(())));
+                    outcomes.push((server.label.as_str(), Ok(())));
                 }
                 Err(error) => {
                     self.note_refusal(cx, &error);
-                    outcomes.push((server.host.as_str(), Err(error)));
+                    outcomes.push((server.label.as_str(), Err(error)));
                 }
             }
             // The others have the same accounts, and each try counts towards locking this one.
@@ -272,7 +272,7 @@ impl Directory {
             biased;
             opened = self.sign_in(server) => opened?,
             () = cx.clock().until(limit.deadline()) => {
-                let detail = format!("`{}` did not answer in time", server.host);
+                let detail = format!("`{}` did not answer in time", server.label);
                 return Err(Error::new(Kind::VendorUnavailable, "ldap.connect", detail));
             }
         };
@@ -284,9 +284,9 @@ impl Directory {
     }
 
     async fn sign_in(&self, server: &Server) -> Result<(Session, Root)> {
-        let host = &server.host;
+        let Server { host, label, .. } = server;
         let unavailable = |what: &str, error: std::io::Error| {
-            let detail = format!("{what} `{host}`");
+            let detail = format!("{what} `{label}`");
             Error::new(Kind::VendorUnavailable, "ldap.connect", detail).source(error)
         };
         let addresses = http::resolve(host, server.port)
@@ -299,7 +299,7 @@ impl Directory {
             .await
             .map_err(|error| match tls::certificate_problem(&error) {
                 Some(problem) => {
-                    let detail = format!("`{host}` is not believed: {problem}");
+                    let detail = format!("`{label}` is not believed: {problem}");
                     Error::new(Kind::ConfigInvalid, "ldap.tls", detail)
                 }
                 None => unavailable("no encrypted connection came about to", error),
@@ -323,11 +323,11 @@ impl Directory {
             most: 1,
         };
         let (entries, _) = session.search(&itself).await.map_err(broken)?;
-        let root = self.root(host, &entries.into_iter().next().unwrap_or_default())?;
+        let root = self.root(label, &entries.into_iter().next().unwrap_or_default())?;
         Ok((session, root))
     }
 
-    fn root(&self, host: &str, entry: &Entry) -> Result<Root> {
+    fn root(&self, label: &str, entry: &Entry) -> Result<Root> {
         let refuse = |detail: String| Err(Error::new(Kind::ConfigInvalid, "ldap.connect", detail));
         let base = entry.text("defaultNamingContext").unwrap_or_default();
         let wanted: Vec<String> = self
@@ -337,13 +337,13 @@ impl Directory {
             .collect();
         if !base.eq_ignore_ascii_case(&wanted.join(",")) {
             return refuse(format!(
-                "`{host}` holds `{base}` and not the domain `{}`",
+                "`{label}` holds `{base}` and not the domain `{}`",
                 self.domain
             ));
         }
         if entry.holds("supportedCapabilities", READ_ONLY) {
             return refuse(format!(
-                "`{host}` is a read-only domain controller; name a writable one in `servers`"
+                "`{label}` is a read-only domain controller; name a writable one in `servers`"
             ));
         }
         Ok(Root {
@@ -399,7 +399,7 @@ impl Talk<'_> {
     /// The domain controller that is asked.
     pub(super) fn server(&self) -> &str {
         let server = self.directory.servers.get(self.open.server);
-        server.map_or("", |server| server.host.as_str())
+        server.map_or("", |server| server.label.as_str())
     }
 
     /// The domain's DNS name.

@@ -102,7 +102,7 @@ impl Bench for Domain {
             // The credential of LDAP is the connection that is signed in.
             Trouble::CredentialRevoked => self.front.fail_change(Fault::Answer(
                 1,
-                "000004DC: LdapErr: DSID-0C090A5C, comment: In order to perform this operation a successful bind must be completed on the connection., data 0, v4563",
+                "000004DC: LdapErr: DSID-0C090A5C, comment: a successful bind must be completed, data 0, v4563",
             )),
             Trouble::CredentialsUseless => {
                 let quell = format!("CN=quell,CN=Users,{DOMAIN}");

@@ -127,6 +127,7 @@ impl Samba {
             ncalrpc dir = {folder}/ncalrpc
             binddns dir = {folder}/bind-dns
             vfs objects = dfs_samba4 acl_xattr xattr_tdb
+            old password allowed period = 0
             tls cafile = {folder}/private/tls/ca.pem
             tls certfile = {folder}/private/tls/cert.pem
             tls keyfile = {folder}/private/tls/key.pem
