@@ -443,8 +443,14 @@ impl Talk<'_> {
             }
         };
         let (entries, outcome) = answer.map_err(|error| {
-            let detail = "the connection broke before the domain controller answered";
-            Error::new(Kind::VendorUnavailable, operation, detail).source(error)
+            let (kind, detail) = if error.kind() == std::io::ErrorKind::InvalidData {
+                let detail = "what the domain controller says cannot be understood";
+                (Kind::ReplyUnreadable, detail)
+            } else {
+                let detail = "the connection broke before the domain controller answered";
+                (Kind::VendorUnavailable, detail)
+            };
+            Error::new(kind, operation, detail).source(error)
         })?;
         self.whole = true;
         match outcome.code {

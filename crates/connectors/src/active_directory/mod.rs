@@ -64,7 +64,7 @@ impl Vendor for ActiveDirectory {
             docs: "https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-adts/6e803168-f140-4d23-b2d3-c3a8ab5917d2",
             quirks: &[
                 "The new password has to be changed at the next sign-in, unless the account's password never expires.",
-                "Whoever is signed in stays so: Kerberos tickets work until they run out, 10 hours by default.",
+                "A new password ends no session either.",
             ],
         }),
     ];

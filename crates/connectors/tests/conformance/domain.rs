@@ -29,7 +29,7 @@ pub(crate) fn domain() -> BoxFuture<'static, Domain> {
     Box::pin(async {
         let samba = Samba::start();
         let mut front = Front::open(&samba).await;
-        let doors = [front.address, front.another(&samba).await];
+        let doors = [front.address, front.another(&samba, samba.address).await];
         Domain {
             samba,
             front,

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::pki_types::pem::PemObject;
@@ -63,9 +63,9 @@ impl Front {
         front
     }
 
-    /// Opens a second door, and gives its address. What goes wrong does so at either.
-    pub(crate) async fn another(&mut self, samba: &Samba) -> SocketAddr {
-        let listener = TcpListener::bind((samba.address, 0)).await.unwrap();
+    /// Opens a second door on an address of this machine. What goes wrong does so at either.
+    pub(crate) async fn another(&mut self, samba: &Samba, at: IpAddr) -> SocketAddr {
+        let listener = TcpListener::bind((at, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         self.serve(samba, listener);
         address
@@ -79,6 +79,11 @@ impl Front {
     /// The next search goes wrong like this.
     pub(crate) fn fail_search(&self, fault: Fault) {
         self.script().next.push_back((SEARCH, fault));
+    }
+
+    /// What is still to go wrong.
+    pub(crate) fn faults(&self) -> usize {
+        self.script().next.len()
     }
 
     /// How often somebody tried to sign in.

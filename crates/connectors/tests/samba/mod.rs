@@ -25,6 +25,12 @@ const MOST: u8 = 64;
 const LOOKS: u32 = 1500;
 const BETWEEN: Duration = Duration::from_millis(20);
 
+/// Whether there is a Samba to run.
+pub(crate) fn installed() -> bool {
+    let version = Command::new("samba").arg("--version").output();
+    version.is_ok_and(|version| version.status.success())
+}
+
 /// A domain controller that runs until it is dropped.
 pub(crate) struct Samba {
     pub(crate) address: IpAddr,
