@@ -45,10 +45,16 @@ pub(crate) async fn nobody_touches_what_windows_needs_or_quell_itself_through_qu
 pub(crate) async fn the_last_enabled_domain_administrator_is_left_alone() {
     let lab = Lab::start();
     let connection = lab.connect();
-    assert_eq!(rule(&connection, "boss").await, None);
+    // Two are administrators through a group in a group, and one is built in.
+    lab.samba.change(&format!(
+        "dn: CN=Bosses,{STAFF}\nchangetype: modify\nadd: member\nmember: CN=carol,{STAFF}\n"
+    ));
     let administrator = format!("CN=Administrator,CN=Users,{DOMAIN}");
     lab.samba.set(&administrator, "userAccountControl", "514");
+    assert_eq!(rule(&connection, "boss").await, None);
+    connection.set(&named("carol"), "disabled").await.unwrap();
     assert_eq!(rule(&connection, "boss").await, Some("last-administrator"));
+    assert_eq!(rule(&connection, "carol").await, None);
     assert_eq!(rule(&connection, "bob").await, None);
 }
 
