@@ -1,9 +1,7 @@
-//! The domain's controllers: which one is asked, who is signed in there, and what a broken
-//! connection means.
+//! The domain's controllers: which one is asked, and who is signed in there.
 //!
 //! One domain controller is asked until it fails, so that a change is verified where it was made:
-//! the others learn of it later. Each is asked at most once for one operation, and only when it is
-//! certain that nothing was changed.
+//! the others learn of it later. Another one is asked only when it is certain that nothing was changed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,9 +15,10 @@ use tokio::sync::{MutexGuard, Semaphore};
 use tokio_rustls::TlsConnector;
 
 use super::config::{Config, Server};
-use super::ldap::{Entry, Filter, Outcome, Scope, Search, Session, code};
+use super::ldap::{Entry, Filter, Scope, Search, Session, code};
 use super::sid::Sid;
-use super::{needs, refusal, tls};
+use super::talk::{Talk, Task};
+use super::{refusal, tls};
 
 /// Connections open at once.
 const CONNECTIONS: usize = 4;
@@ -28,7 +27,7 @@ const REST: Duration = Duration::from_secs(600);
 /// Longest wait for a connection to one server, with everything up to being signed in.
 const OPENING: Duration = Duration::from_secs(10);
 /// Longest wait for one reply.
-const REPLY: Duration = Duration::from_secs(15);
+pub(super) const REPLY: Duration = Duration::from_secs(15);
 /// How long a refused password is not tried again. Each try counts towards locking the account.
 const REFUSED: Duration = Duration::from_secs(600);
 /// What read-only domain controllers call themselves among their capabilities.
@@ -41,45 +40,31 @@ pub(super) struct Directory {
     tls: TlsConnector,
     username: String,
     password: Secret,
+    /// Place in `servers` of the one that is asked first.
     preferred: AtomicUsize,
     idle: Mutex<Vec<(Open, Timestamp)>>,
     slots: Semaphore,
     writing: tokio::sync::Mutex<()>,
+    /// Why the account was not let in, and until when it does not try again.
     refused: Mutex<Option<(Timestamp, Error)>>,
-    short: OnceLock<String>,
+    /// The domain's short name, once somebody asked.
+    pub(super) short: OnceLock<String>,
 }
 
 /// A connection that is signed in.
-struct Open {
-    session: Session,
-    server: usize,
-    root: Arc<Root>,
+pub(super) struct Open {
+    pub(super) session: Session,
+    pub(super) server: usize,
+    pub(super) root: Arc<Root>,
 }
 
 /// What a domain controller says of itself and of who is signed in.
 pub(super) struct Root {
     /// Distinguished name of the domain.
     pub(super) base: String,
-    configuration: String,
+    pub(super) configuration: String,
     /// Whatever the account that is signed in is or belongs to.
     pub(super) token: Vec<Sid>,
-}
-
-/// Something to do in one conversation with one domain controller.
-pub(super) trait Task: Sync {
-    type Answer: Send;
-
-    /// Does it. Called again with another controller when this one could not and nothing was changed.
-    fn run(&self, talk: &mut Talk<'_>) -> impl Future<Output = Result<Self::Answer>> + Send;
-}
-
-/// A conversation with one domain controller.
-pub(super) struct Talk<'a> {
-    pub(super) cx: &'a Call,
-    directory: &'a Directory,
-    open: Open,
-    /// Whether every request got its whole reply, so that the connection can be used again.
-    whole: bool,
 }
 
 impl Directory {
@@ -101,6 +86,12 @@ impl Directory {
 
     pub(super) fn domain(&self) -> &str {
         &self.domain
+    }
+
+    /// What the server at this place is called in records.
+    pub(super) fn label(&self, server: usize) -> &str {
+        let server = self.servers.get(server);
+        server.map_or("", |server| server.label.as_str())
     }
 
     pub(super) fn hosts(&self) -> Vec<String> {
@@ -150,7 +141,7 @@ impl Directory {
             match task.run(&mut talk).await {
                 // INVARIANT: of this kind nothing was changed, so another controller may be asked.
                 Err(error) if error.kind == Kind::VendorUnavailable => {
-                    self.leave(talk.open.server);
+                    self.leave(talk.place());
                     if left == 0 {
                         return Err(error);
                     }
@@ -193,12 +184,13 @@ impl Directory {
             Some(open) => open,
             None => self.open_any(cx).await?,
         };
-        Ok(Talk {
-            cx,
-            directory: self,
-            open,
-            whole: true,
-        })
+        Ok(Talk::new(cx, self, open))
+    }
+
+    /// Keeps a connection for the next conversation.
+    pub(super) fn keep(&self, open: Open, now: Timestamp) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push((open, now));
     }
 
     /// A kept connection that still answers and is still signed in.
@@ -390,125 +382,7 @@ impl Directory {
     }
 }
 
-impl Talk<'_> {
-    /// What the domain controller says of itself.
-    pub(super) fn root(&self) -> Arc<Root> {
-        self.open.root.clone()
-    }
-
-    /// The domain controller that is asked.
-    pub(super) fn server(&self) -> &str {
-        let server = self.directory.servers.get(self.open.server);
-        server.map_or("", |server| server.label.as_str())
-    }
-
-    /// The domain's DNS name.
-    pub(super) fn domain(&self) -> &str {
-        &self.directory.domain
-    }
-
-    /// The domain's short name, as in `CORP\jdoe`. It does not change, so it is asked for once.
-    pub(super) async fn short_domain(&mut self) -> Result<String> {
-        if let Some(short) = self.directory.short.get() {
-            return Ok(short.clone());
-        }
-        let root = self.root();
-        let partition = Search {
-            base: &format!("CN=Partitions,{}", root.configuration),
-            scope: Scope::Subtree,
-            filter: Filter::is("nCName", &root.base),
-            attributes: &["nETBIOSName"],
-            most: 2,
-        };
-        let found = self.search("ldap.domain", &partition).await?;
-        let short = found.first().and_then(|entry| entry.text("nETBIOSName"));
-        let short = short.unwrap_or_default().to_owned();
-        Ok(self.directory.short.get_or_init(|| short).clone())
-    }
-
-    /// The entries found; none when there is none.
-    pub(super) async fn search(
-        &mut self,
-        operation: &'static str,
-        search: &Search<'_>,
-    ) -> Result<Vec<Entry>> {
-        self.whole = false;
-        let limit = self.cx.within(REPLY);
-        let answer = tokio::select! {
-            biased;
-            answer = self.open.session.search(search) => answer,
-            () = limit.clock().until(limit.deadline()) => {
-                let detail = "the domain controller did not answer in time";
-                return Err(Error::new(Kind::VendorUnavailable, operation, detail));
-            }
-        };
-        let (entries, outcome) = answer.map_err(|error| {
-            let (kind, detail) = if error.kind() == std::io::ErrorKind::InvalidData {
-                let detail = "what the domain controller says cannot be understood";
-                (Kind::ReplyUnreadable, detail)
-            } else {
-                let detail = "the connection broke before the domain controller answered";
-                (Kind::VendorUnavailable, detail)
-            };
-            Error::new(kind, operation, detail).source(error)
-        })?;
-        self.whole = true;
-        match outcome.code {
-            code::SUCCESS | code::SIZE_LIMIT => Ok(entries),
-            code::NO_SUCH_OBJECT | code::REFERRAL => Ok(Vec::new()),
-            _ => Err(refusal::of(operation, &outcome, &[needs::READ])),
-        }
-    }
-
-    /// Replaces the values of attributes, all at once or not at all. `needs` are the permissions it takes.
-    pub(super) async fn replace(
-        &mut self,
-        operation: &'static str,
-        name: &str,
-        values: &[(&str, &[u8])],
-        needs: &[&str],
-    ) -> Result<()> {
-        if self.cx.left().is_zero() {
-            return Err(out_of_time(operation));
-        }
-        // INVARIANT: from here on the change may have been made, until a reply says otherwise.
-        self.whole = false;
-        let limit = self.cx.within(REPLY);
-        let answer = tokio::select! {
-            biased;
-            answer = self.open.session.replace(name, values) => answer,
-            () = limit.clock().until(limit.deadline()) => {
-                let detail = "the domain controller did not say in time whether it made the change";
-                return Err(Error::new(Kind::MaybeApplied, operation, detail));
-            }
-        };
-        let outcome: Outcome = answer.map_err(|error| {
-            let detail =
-                "the connection broke before the domain controller said whether it made the change";
-            Error::new(Kind::MaybeApplied, operation, detail).source(error)
-        })?;
-        self.whole = true;
-        if outcome.code == code::SUCCESS {
-            Ok(())
-        } else {
-            Err(refusal::of(operation, &outcome, needs))
-        }
-    }
-
-    /// Keeps the connection for the next conversation, if nothing is left unread in it.
-    fn keep(self) {
-        if self.whole {
-            let mut idle = self
-                .directory
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            idle.push((self.open, self.cx.clock().now()));
-        }
-    }
-}
-
-fn out_of_time(operation: &'static str) -> Error {
+pub(super) fn out_of_time(operation: &'static str) -> Error {
     let detail = "there was no time left to ask a domain controller";
     Error::new(Kind::DeadlineExceeded, operation, detail)
 }

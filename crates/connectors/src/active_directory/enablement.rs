@@ -6,7 +6,7 @@ use quell_model::property::{AccountEnabled, Enablement};
 use serde_json::json;
 
 use super::account::{Record, control};
-use super::directory::{Talk, Task};
+use super::talk::{Talk, Task};
 use super::{ActiveDirectory, lookup, needs, obstacles};
 
 const READ: &str = "users.read";

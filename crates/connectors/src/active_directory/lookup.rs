@@ -6,9 +6,9 @@ use quell_model::entity::Account;
 use quell_model::text;
 
 use super::account::{ATTRIBUTES, Record};
-use super::directory::Talk;
 use super::ldap::{Entry, Filter, Scope, Search};
 use super::sid::{Sid, parse_guid};
+use super::talk::Talk;
 
 /// What an entity gives to find an account by, the surest first.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! This file is the identity and the table; everything else lives in the file of its concern. Bytes
 //! and connections are `ldap`'s, who is believed is `tls`'s, which domain controller is asked is
-//! `directory`'s. It is no source of alerts, and it has no way to end sessions.
+//! `directory`'s, what is said to it `talk`'s. It is no source of alerts, and it has no way to end sessions.
 
 mod account;
 mod config;
@@ -15,6 +15,7 @@ mod password;
 mod probe;
 mod refusal;
 mod sid;
+mod talk;
 mod tls;
 
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use quell_connector::{Instead, Obstacle, Result};
 
 use super::account::{DOMAIN_ADMINS, Record, Sort};
-use super::directory::Talk;
 use super::ldap::{Filter, Scope, Search};
+use super::talk::Talk;
 
 /// Administrator, Guest, krbtgt and DefaultAccount, under whatever name.
 const BUILT_IN: [u32; 4] = [500, 501, 502, 503];

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::account::control;
-use super::directory::{Talk, Task};
+use super::talk::{Talk, Task};
 use super::{ActiveDirectory, lookup, needs, obstacles};
 
 const LOOK: &str = "users.read";

@@ -4,8 +4,8 @@
 use quell_connector::{Call, Check, Error, Kind, Result};
 use quell_model::entity::Account;
 
-use super::directory::{Talk, Task};
 use super::ldap::{Filter, Scope, Search};
+use super::talk::{Talk, Task};
 use super::{ActiveDirectory, lookup, needs};
 
 const PROBE: &str = "ldap.probe";

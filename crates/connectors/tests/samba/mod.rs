@@ -162,8 +162,10 @@ fn scratch() -> PathBuf {
 fn free_address() -> (u8, File) {
     std::fs::create_dir_all(scratch()).unwrap();
     for number in 1..=MOST {
-        let lock = File::create(scratch().join(format!("{number}.lock"))).unwrap();
-        if lock.try_lock().is_ok() {
+        let lock = File::create(scratch().join(format!("{number}.lock")));
+        if let Ok(lock) = lock
+            && lock.try_lock().is_ok()
+        {
             return (number, lock);
         }
     }

@@ -51,10 +51,7 @@ impl Session {
         &mut self,
         search: &Search<'_>,
     ) -> io::Result<(Vec<Entry>, Outcome)> {
-        let (entries, outcome) = self.ask(&Request::Search(search)).await?;
-        // Of more entries than were asked for the server says that there are more, and of one entry
-        // that does not exist that it does not: both are answers.
-        Ok((entries, outcome))
+        self.ask(&Request::Search(search)).await
     }
 
     /// Replaces the values of one entry's attributes, all at once or not at all.
