@@ -72,8 +72,18 @@ impl<'a> Talk<'a> {
         };
         let found = self.search("ldap.domain", &partition).await?;
         let short = found.first().and_then(|entry| entry.text("nETBIOSName"));
-        let short = short.unwrap_or_default().to_owned();
-        Ok(self.directory.short.get_or_init(|| short).clone())
+        let short = short.ok_or_else(|| {
+            let detail = format!(
+                "the domain's short name cannot be read; grant `{}` on its partition",
+                needs::READ
+            );
+            Error::new(Kind::PermissionMissing, "ldap.domain", detail)
+        })?;
+        Ok(self
+            .directory
+            .short
+            .get_or_init(|| short.to_owned())
+            .clone())
     }
 
     /// The entries found; none when there is none.
