@@ -4,12 +4,14 @@ use quell_connector::{Connector, connector};
 
 use crate::active_directory::ActiveDirectory;
 use crate::crowdstrike::CrowdStrike;
+use crate::entra_id::EntraId;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
 /// Every connector. A new vendor is one line here.
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
+    connector::<EntraId>(),
     connector::<ActiveDirectory>(),
     connector::<Slack>(),
     connector::<Smtp>(),

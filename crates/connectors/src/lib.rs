@@ -7,6 +7,7 @@
 pub mod active_directory;
 pub mod catalog;
 pub mod crowdstrike;
+pub mod entra_id;
 pub mod slack;
 pub mod smtp;
 

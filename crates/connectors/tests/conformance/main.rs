@@ -6,6 +6,7 @@
 )]
 
 mod domain;
+mod entra_id;
 mod falcon;
 #[expect(
     dead_code,
@@ -28,13 +29,18 @@ use quell_connectors::catalog;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let twins = [cases("crowdstrike", falcon::falcon)];
-    let trials = twins.into_iter().flatten().map(trial);
-    // Without Samba these are listed as ignored; `cargo xtask test` runs them all.
+    let cases = [
+        cases("crowdstrike", falcon::falcon),
+        cases("entra-id", entra_id::entra),
+        cases("active-directory", domain::domain),
+    ];
+    // Without Samba some are listed as ignored; `cargo xtask test` runs them all.
     let missing = !samba::installed();
-    let domain = cases("active-directory", domain::domain).into_iter();
-    let domain = domain.map(|case| trial(case).with_ignored_flag(missing));
-    libtest_mimic::run(&arguments, trials.chain(domain).collect()).exit_code()
+    let trials = cases.into_iter().flatten().map(|case| {
+        let ignored = missing && case.name.starts_with("active-directory::");
+        trial(case).with_ignored_flag(ignored)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 fn cases<B: Bench>(connector: &str, start: fn() -> BoxFuture<'static, B>) -> Vec<Case> {
