@@ -161,6 +161,13 @@ fn key(account: &Account) -> Result<Key, &'static str> {
     };
     let (name, domain) = (given(&account.name), given(&account.domain));
     let principal = given(&account.principal);
+    // Of an account said to be ours this is exact; elsewhere a name may be one for display.
+    if let (Some(PROVIDER), Some(name), Some(domain)) = (provider, &name, &domain)
+        && !name.contains(['\\', '@'])
+    {
+        let (name, domain) = (name.clone(), Some(domain.clone()));
+        return Ok(Key::Name { domain, name });
+    }
     for text in [&principal, &name].into_iter().flatten() {
         if let Some((domain, name)) = text.split_once('\\') {
             let (domain, name) = (Some(domain.to_owned()), name.to_owned());
@@ -224,6 +231,16 @@ mod tests {
         found_by(
             json!({ "name": "bob", "domain": "CORP" }),
             name(Some("CORP"), "bob"),
+        );
+        // What another directory says of an account it has from here; the addresses may differ.
+        found_by(
+            json!({ "provider": "active_directory", "name": "bob", "domain": "corp.example.test",
+                "principal": "robert@cloud.example" }),
+            name(Some("corp.example.test"), "bob"),
+        );
+        found_by(
+            json!({ "provider": "entra_id", "name": "Bob", "domain": "CORP", "principal": "a@b.c" }),
+            Key::Address("a@b.c".to_owned()),
         );
         found_by(
             json!({ "name": "bob", "provider": "active_directory" }),
