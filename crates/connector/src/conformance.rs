@@ -58,6 +58,10 @@ pub trait Bench: Send + Sync + 'static {
     fn knows_every_target(_row: About) -> bool {
         false
     }
+    /// Why a case cannot be tried here, for those the vendor leaves no room for.
+    fn leaves_out(_row: About, _case: &str) -> Option<&'static str> {
+        None
+    }
     /// Makes trouble.
     fn make(&self, row: About, trouble: Trouble);
     /// Makes the effect show this late.
@@ -90,6 +94,9 @@ pub fn cases<B: Bench>(
         let about = row.about;
         let mut add = |name: &str, run: fn(Stand<B>) -> BoxFuture<'static, Outcome>| {
             if name == MISSING && B::knows_every_target(about) {
+                return;
+            }
+            if B::leaves_out(about, name).is_some() {
                 return;
             }
             cases.push(Case {

@@ -2,6 +2,7 @@
 
 use quell_connector::{Connector, connector};
 
+use crate::active_directory::ActiveDirectory;
 use crate::crowdstrike::CrowdStrike;
 use crate::entra_id::EntraId;
 use crate::google_workspace::GoogleWorkspace;
@@ -13,6 +14,7 @@ use crate::smtp::Smtp;
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<EntraId>(),
+    connector::<ActiveDirectory>(),
     connector::<GoogleWorkspace>(),
     connector::<Okta>(),
     connector::<Slack>(),

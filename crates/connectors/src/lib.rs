@@ -4,6 +4,7 @@
 //! that product spells things; retries, waiting, rate limits, credentials and redaction are
 //! `quell-connector`'s, and whether something may be done is decided elsewhere.
 
+pub mod active_directory;
 pub mod catalog;
 pub mod crowdstrike;
 pub mod entra_id;

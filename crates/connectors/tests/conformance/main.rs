@@ -5,6 +5,7 @@
     reason = "helpers of tests may fail the test where they stand"
 )]
 
+mod domain;
 mod entra_id;
 mod falcon;
 #[path = "../support/google_workspace.rs"]
@@ -13,6 +14,15 @@ mod google_workspace;
 mod okta;
 #[path = "../okta/lab.rs"]
 mod okta_lab;
+#[expect(
+    dead_code,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helper, of which the connector's own tests use more than the suite does"
+)]
+#[path = "../samba/mod.rs"]
+mod samba;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -31,9 +41,15 @@ fn main() -> ExitCode {
         cases("entra-id", entra_id::entra),
         cases("google-workspace", google_workspace::google),
         cases("okta", okta::okta),
+        cases("active-directory", domain::domain),
     ];
-    let trials = cases.into_iter().flatten().map(trial).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    // Without Samba some are listed as ignored; `cargo xtask test` runs them all.
+    let missing = !samba::installed();
+    let trials = cases.into_iter().flatten().map(|case| {
+        let ignored = missing && case.name.starts_with("active-directory::");
+        trial(case).with_ignored_flag(ignored)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 fn cases<B: Bench>(connector: &str, start: fn() -> BoxFuture<'static, B>) -> Vec<Case> {
