@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use quell_model::entity::Host;
 use quell_model::{AlertStatus, Notice};
@@ -35,6 +36,66 @@ pub struct Batch {
     pub more: bool,
 }
 
+/// Reads pushes that the vendor authenticates in a way of its own. Pure: no network, no clock.
+pub trait Receive: Send + Sync {
+    /// Says what a push is, before anything in its body is believed.
+    fn receive(&self, push: &Push<'_>) -> Received;
+}
+
+/// A request that arrived from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Push<'a> {
+    /// Method: GET or POST.
+    pub method: &'a Method,
+    /// Query, still encoded.
+    pub query: Option<&'a str>,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// Body, byte by byte as it came.
+    pub body: &'a str,
+}
+
+/// What a push turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// Not from the vendor, or it cannot be told.
+    Refused,
+    /// A handshake, to be answered with exactly this.
+    Answer {
+        /// `Content-Type` of the answer.
+        content_type: &'static str,
+        /// The answer, bounded by the connector.
+        body: String,
+    },
+    /// Genuine: alert documents.
+    Alerts {
+        /// The documents, as [`crate::Normalise`] reads them.
+        documents: String,
+        /// An id by which a replay is recognised, when the vendor gives one.
+        once: Option<String>,
+    },
+    /// Genuine, and says no more than that something changed: the feed is polled at once.
+    Nudge,
+    /// Genuine, and nothing is to be done.
+    Nothing,
+}
+
+/// Keeps something alive at the vendor, such as a subscription.
+pub trait Upkeep: Send + Sync {
+    /// Does what is due. Called when the server starts and whenever the time it asked for has come;
+    /// `state` is what it left the last time.
+    fn upkeep<'a>(&'a self, cx: &'a Call, state: Option<&'a Value>) -> BoxFuture<'a, Result<Kept>>;
+}
+
+/// What an upkeep left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What the next one has to know. No secrets.
+    pub state: Value,
+    /// When the next one is due.
+    pub again_in: Duration,
+}
+
 /// Fetches one alert by its id: for pushes that carry no more than an id, and against forged ones.
 pub trait Fetch: Send + Sync {
     /// The document, or `None` when the vendor does not know the id.
@@ -52,6 +113,17 @@ pub struct AlertUpdate {
     pub status: Option<AlertStatus>,
     /// A comment to append.
     pub comment: String,
+    /// What it turned out to be, for vendors that learn from it.
+    pub verdict: Option<Verdict>,
+}
+
+/// What an alert turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// True: something was done about it.
+    Compromised,
+    /// False: a person said so.
+    Benign,
 }
 
 /// Writes status and comments back to the alert at the vendor.
@@ -114,6 +186,10 @@ pub struct Abilities {
     pub feed: Option<Arc<dyn Feed>>,
     /// One alert by id.
     pub fetch: Option<Arc<dyn Fetch>>,
+    /// Pushes that the vendor authenticates in a way of its own.
+    pub receive: Option<Arc<dyn Receive>>,
+    /// Something to keep alive at the vendor.
+    pub upkeep: Option<Arc<dyn Upkeep>>,
     /// Status and comments on alerts.
     pub write_back: Option<Arc<dyn WriteBack>>,
     /// Messages to people.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quell_model::Clock;
+use quell_model::{Clock, Secret};
 
 use crate::BoxFuture;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +16,17 @@ pub struct Call {
     deadline: Timestamp,
     reference: Arc<str>,
     intent: Option<Arc<dyn Intent>>,
+    passwords: Option<Arc<dyn Passwords>>,
+}
+
+/// Keeps temporary passwords for the person who will hand them over.
+pub trait Passwords: Send + Sync {
+    /// A fresh strong password. It is sealed durably before this completes, so that no password is
+    /// set that nobody can learn.
+    fn issue(&self) -> BoxFuture<'_, Result<Secret>>;
+
+    /// Seals a password that the vendor made up.
+    fn keep<'a>(&'a self, password: &'a Secret) -> BoxFuture<'a, Result<()>>;
 }
 
 /// Makes durable that something which must not happen twice is about to happen.
@@ -35,6 +46,7 @@ impl Call {
             deadline,
             reference: reference.into(),
             intent: None,
+            passwords: None,
         }
     }
 
@@ -45,6 +57,38 @@ impl Call {
             intent: Some(intent),
             ..self
         }
+    }
+
+    /// The same call, with a place for temporary passwords.
+    #[must_use]
+    pub fn keeping(self, passwords: Arc<dyn Passwords>) -> Self {
+        Self {
+            passwords: Some(passwords),
+            ..self
+        }
+    }
+
+    /// A fresh temporary password to set. Already sealed for the person who will hand it over.
+    ///
+    /// # Errors
+    /// When it could not be made durable; then nothing may be sent.
+    pub async fn password(&self) -> Result<Secret> {
+        self.passwords()?.issue().await
+    }
+
+    /// Seals a temporary password that the vendor made up.
+    ///
+    /// # Errors
+    /// When it could not be made durable. The password counts all the same; nobody can learn it.
+    pub async fn keep_password(&self, password: &Secret) -> Result<()> {
+        self.passwords()?.keep(password).await
+    }
+
+    fn passwords(&self) -> Result<&Arc<dyn Passwords>> {
+        self.passwords.as_ref().ok_or_else(|| {
+            let detail = "this call has no place for temporary passwords";
+            Error::new(Kind::Unsupported, "password", detail)
+        })
     }
 
     /// INVARIANT: completes before any request leaves that must not be repeated, so that a crash

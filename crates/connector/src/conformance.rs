@@ -18,12 +18,12 @@ mod perform;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quell_model::{ActionType, Clock, Effect, Entity, Setting};
+use quell_model::{ActionType, Clock, Effect, Entity, Secret, Setting};
 
 use crate::contract::About;
 use crate::error::Error;
 use crate::vendor::{Connected, Connector};
-use crate::{BoxFuture, Call};
+use crate::{BoxFuture, Call, Passwords};
 
 /// Trouble a twin makes for the request that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl<B: Bench> Stand<B> {
     }
 
     fn call(&self) -> Call {
-        Call::new(self.bench.clock(), CALL, "act_conformance")
+        Call::new(self.bench.clock(), CALL, "act_conformance").keeping(Arc::new(NoSafe))
     }
 
     fn changes(&self) -> u64 {
@@ -155,6 +155,20 @@ impl<B: Bench> Stand<B> {
 
     fn make(&self, trouble: Trouble) {
         self.bench.make(self.about, trouble);
+    }
+}
+
+/// Gives out a password and keeps none.
+struct NoSafe;
+
+impl Passwords for NoSafe {
+    fn issue(&self) -> BoxFuture<'_, crate::Result<Secret>> {
+        let password = Secret::new("Conformance-7-suite-Xy!q".to_owned());
+        Box::pin(async { Ok(password) })
+    }
+
+    fn keep<'a>(&'a self, _: &'a Secret) -> BoxFuture<'a, crate::Result<()>> {
+        Box::pin(async { Ok(()) })
     }
 }
 

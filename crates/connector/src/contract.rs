@@ -37,6 +37,12 @@ pub trait Control<P: Property>: Send + Sync {
 
 /// A deed this vendor can perform.
 pub trait Perform<O: OneShot>: Send + Sync {
+    /// Looks at the target before anything is done to it: what the live record says of it goes into the
+    /// second decision, and what stands in the way is found before it is tried. Changes nothing.
+    fn look(&self, _cx: &Call, _target: &O::Target) -> impl Future<Output = Result<Sight>> + Send {
+        async { Ok(Sight::default()) }
+    }
+
     /// Performs the deed once.
     fn perform(
         &self,
@@ -64,6 +70,8 @@ pub struct Observed<V> {
     /// What the vendor knows of the file, when the target is one. It goes into the second decision
     /// too, so that a file half the fleet runs is not banned because one alert named it.
     pub file: FileFacts,
+    /// What stands in the way of the action, though not of taking it back.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl<V> Observed<V> {
@@ -74,8 +82,46 @@ impl<V> Observed<V> {
             reading,
             asset: AssetFacts::default(),
             file: FileFacts::default(),
+            obstacle: None,
         }
     }
+}
+
+/// What a look at a target found before anything is done to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// What the vendor's live record says of the target.
+    pub asset: AssetFacts,
+    /// What stands in the way of the deed.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// Why something must not or cannot be done through this connection, known before it is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Name of the check (`last-administrator`), as reasons of decisions have one.
+    pub rule: &'static str,
+    /// One sentence for people: what was found.
+    pub text: String,
+    /// What can be done instead.
+    pub instead: Instead,
+}
+
+/// What can be done instead of what an obstacle keeps Quell from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// Nothing: nobody may do it through Quell.
+    Nothing,
+    /// Only a person can, elsewhere.
+    Person,
+    /// Another system holds the target: a connection of `connector` can do it to `target`, if the
+    /// organization has one. Else it is for a person.
+    Other {
+        /// Id of the connector (`active-directory`).
+        connector: &'static str,
+        /// The target with what that system knows it by.
+        target: Box<Entity>,
+    },
 }
 
 /// A property's value. "Containment pending" is not "contained".
@@ -251,6 +297,9 @@ pub trait AnyControl: Send + Sync {
 
 /// [`Perform`] with the target erased.
 pub trait AnyPerform: Send + Sync {
+    /// See [`Perform::look`].
+    fn look<'a>(&'a self, cx: &'a Call, target: &'a Entity) -> BoxFuture<'a, Result<Sight>>;
+
     /// See [`Perform::perform`].
     fn perform<'a>(&'a self, cx: &'a Call, target: &'a Entity) -> BoxFuture<'a, Result<Receipt>>;
 
@@ -292,6 +341,7 @@ impl<C: Control<P>, P: Property> AnyControl for Erased<C, P> {
                 reading,
                 asset: observed.asset,
                 file: observed.file,
+                obstacle: observed.obstacle,
             })
         })
     }
@@ -317,6 +367,14 @@ impl<C: Control<P>, P: Property> AnyControl for Erased<C, P> {
 }
 
 impl<C: Perform<O>, O: OneShot> AnyPerform for Erased<C, O> {
+    fn look<'a>(&'a self, cx: &'a Call, target: &'a Entity) -> BoxFuture<'a, Result<Sight>> {
+        Box::pin(async move {
+            self.0
+                .look(cx, typed::<O::Target>(O::ID.as_str(), target)?)
+                .await
+        })
+    }
+
     fn perform<'a>(&'a self, cx: &'a Call, target: &'a Entity) -> BoxFuture<'a, Result<Receipt>> {
         Box::pin(async move {
             self.0

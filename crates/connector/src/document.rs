@@ -1,5 +1,7 @@
 //! Splitting what a vendor sent into single alert documents.
 
+use std::collections::BTreeMap;
+
 use quell_model::text;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -126,21 +128,10 @@ fn unwrap<'a>(
     match root.get().as_bytes().first() {
         Some(b'[') => list(root, path, into),
         // Most bodies are one document; a look at the text saves taking them apart.
-        Some(b'{') if !envelope.iter().any(|member| root.get().contains(member)) => {
-            push(root, path.to_owned(), into)
-        }
         Some(b'{') => {
-            let members: std::collections::BTreeMap<&str, &'a RawValue> = match read(root) {
-                Ok(members) => members,
-                // Member names with escapes cannot be borrowed; such a document is no list reply.
-                Err(_) => return push(root, path.to_owned(), into),
-            };
-            for member in envelope {
-                if let Some(inner) = members
-                    .get(member)
-                    .filter(|inner| inner.get().starts_with('['))
-                {
-                    return list(inner, &format!("{path}.{member}"), into);
+            for members in envelope {
+                if let Some(inner) = enclosed(root, members) {
+                    return list(inner, &format!("{path}.{members}"), into);
                 }
             }
             push(root, path.to_owned(), into)
@@ -150,6 +141,22 @@ fn unwrap<'a>(
             "expected an alert document (a JSON object) or a list of them",
         )),
     }
+}
+
+/// The list at the end of these members, if there is one.
+fn enclosed<'a>(outer: &'a RawValue, members: &str) -> Option<&'a RawValue> {
+    members
+        .split('.')
+        // Most bodies are one document; a look at the text saves taking them apart.
+        .try_fold(outer, |outer, member| {
+            if !outer.get().starts_with('{') || !outer.get().contains(member) {
+                return None;
+            }
+            // Member names with escapes cannot be borrowed; such a document is no list reply.
+            let inside: BTreeMap<&str, &'a RawValue> = read(outer).ok()?;
+            inside.get(member).copied()
+        })
+        .filter(|inner| inner.get().starts_with('['))
 }
 
 fn list<'a>(
@@ -247,6 +254,18 @@ mod tests {
             ["$.resources[0]"]
         );
         assert_eq!(paths(r#"{"resources":[]}"#), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_list_further_inside_is_found_by_its_members() {
+        let body = r#"{"stat":"OK","response":{"events":[{"id":1},{"id":2}],"metadata":{}}}"#;
+        let paths = |envelope: &[&str]| {
+            let documents = split(body, envelope).unwrap();
+            documents.into_iter().map(|d| d.path).collect::<Vec<_>>()
+        };
+        let found = ["$.response.events[0]", "$.response.events[1]"];
+        assert_eq!(paths(&["data.events", "response.events"]), found);
+        assert_eq!(paths(&["response.logs", "response.metadata.x"]), ["$"]);
     }
 
     #[test]

@@ -17,16 +17,18 @@ pub mod document;
 pub mod error;
 pub mod http;
 pub mod settings;
+pub mod sign;
 pub mod vendor;
 
 pub use ability::{
-    AlertUpdate, Batch, Check, Feed, Fetch, Inventory, Notify, TakeStock, WriteBack,
+    AlertUpdate, Batch, Check, Feed, Fetch, Inventory, Kept, Notify, Push, Receive, Received,
+    TakeStock, Upkeep, Verdict, WriteBack,
 };
-pub use call::{Call, Intent};
+pub use call::{Call, Intent, Passwords};
 pub use clock::SystemClock;
 pub use contract::{
-    About, AnyControl, AnyPerform, Bound, Control, Facts, Observed, Perform, Progress, Reading,
-    Receipt, Row, control, perform,
+    About, AnyControl, AnyPerform, Bound, Control, Facts, Instead, Observed, Obstacle, Perform,
+    Progress, Reading, Receipt, Row, Sight, control, perform,
 };
 pub use document::DocumentError;
 pub use error::{Error, Kind, Result};

@@ -33,7 +33,8 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     const NORMALISE: Option<Normalise> = None;
     /// How it finds the alert's id in a pushed body of any shape, when [`crate::Fetch`] can follow it.
     const REFERENCE: Option<Reference> = None;
-    /// Members of a list reply that hold alert documents.
+    /// Members of a list reply that hold alert documents, outer members before a dot
+    /// (`response.events`).
     const ENVELOPE: &'static [&'static str] = &[];
 
     /// Permissions it needs to take stock of an organization's machines, when it can
@@ -57,6 +58,11 @@ pub trait Vendor: Sized + Send + Sync + 'static {
     /// What nothing may ever be done to, or Quell would cut itself off from this vendor.
     fn lifelines(&self) -> Lifelines {
         Lifelines::default()
+    }
+
+    /// The directory domain whose accounts it holds (`corp.example.com`), when it is a directory.
+    fn realm(&self) -> Option<String> {
+        None
     }
 
     /// Finds out what the credentials really allow, changing nothing.
@@ -180,6 +186,8 @@ pub struct Connected {
     pub abilities: Abilities,
     /// What nothing may ever be done to.
     pub lifelines: Lifelines,
+    /// The directory domain whose accounts it holds.
+    pub realm: Option<String>,
     rows: Arc<BTreeMap<About, (Bound, Facts)>>,
     probe: Arc<dyn AnyProbe>,
 }
@@ -197,6 +205,7 @@ impl Connected {
             envelope: V::ENVELOPE,
             abilities: vendor.abilities(),
             lifelines: vendor.lifelines(),
+            realm: vendor.realm(),
             rows: Arc::new(
                 V::ROWS
                     .iter()

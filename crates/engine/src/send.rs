@@ -1,7 +1,7 @@
 //! Sending what is in the outbox. A channel that is down delays its own messages and nothing else.
 
-use quell_connector::{AlertUpdate, Connected};
-use quell_model::{AlertStatus, Notice, NoticeKind};
+use quell_connector::{AlertUpdate, Connected, Verdict};
+use quell_model::{ActionId, ActionState, AlertStatus, Notice, NoticeKind};
 use quell_store::{Job, Result};
 use tracing::{error, warn};
 
@@ -92,6 +92,7 @@ impl Engine {
         let update = AlertUpdate {
             status: status(notices),
             comment: comment(notices),
+            verdict: self.verdict(action).await,
         };
         // The alerts that joined the action are told as well: each stands for itself in the console.
         for record in alerts
@@ -103,6 +104,18 @@ impl Engine {
                 .await?;
         }
         Ok(())
+    }
+}
+
+impl Engine {
+    /// What the alerts behind an action turned out to be, as far as what became of it says so.
+    async fn verdict(&self, action: ActionId) -> Option<Verdict> {
+        let stored = self.0.store.action(self.organization(), action).await;
+        match stored.ok()?.action.state {
+            ActionState::Completed => Some(Verdict::Compromised),
+            ActionState::Rejected | ActionState::Reverted => Some(Verdict::Benign),
+            _ => None,
+        }
     }
 }
 

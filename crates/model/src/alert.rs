@@ -135,6 +135,10 @@ pub struct Alert {
     pub source: String,
     /// The vendor's id of the alert; unique within a connection.
     pub id: String,
+    /// The vendor's id of the event behind it, where several alerts can be about one event: the
+    /// sign-in's request id, a transaction id. Missing: the alert stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<String>,
     /// One line for people.
     pub title: String,
     /// A sentence or two, as the vendor gave it.

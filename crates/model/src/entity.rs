@@ -139,6 +139,10 @@ pub struct Account {
     /// Where the account lives: `active_directory`, `aws`, `local` and so on, when the document says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// Windows security identifier (`S-1-5-21-…`): the same account in Active Directory, wherever `id`
+    /// is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
 }
 
 /// One e-mail message; an action reaches it in every recipient's mailbox.

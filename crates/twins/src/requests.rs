@@ -20,8 +20,16 @@ pub struct RequestRecord {
     pub target: String,
     /// The endpoint's name, as fault rules spell it.
     pub endpoint: &'static str,
+    /// The body as text; none when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
     /// The status answered; none when the connection was cut instead.
     pub status: Option<u16>,
+}
+
+/// A request's body as the log keeps it.
+pub(crate) fn body_text(body: &[u8]) -> Option<String> {
+    (!body.is_empty()).then(|| String::from_utf8_lossy(body).into_owned())
 }
 
 /// The ring and the per-endpoint counters of one twin.

@@ -7,6 +7,7 @@ use super::{Add, Bench, MISSING, ODD, Outcome, Stand, Trouble, told};
 use crate::BoxFuture;
 use crate::contract::{AnyPerform, Facts, Progress, Receipt};
 use crate::error::{Error, Kind};
+use quell_model::Entity;
 
 /// A row that does something once, on one connection.
 struct Performed {
@@ -25,7 +26,16 @@ impl<B: Bench> Stand<B> {
     }
 
     async fn perform(&self, row: &Performed) -> Result<Receipt, Error> {
-        row.perform.perform(&self.call(), &self.target).await
+        self.perform_on(row, &self.target).await
+    }
+
+    /// Looks first, as the engine does.
+    async fn perform_on(&self, row: &Performed, target: &Entity) -> Result<Receipt, Error> {
+        let sight = row.perform.look(&self.call(), target).await?;
+        if let Some(obstacle) = sight.obstacle {
+            return Err(Error::new(Kind::Unsupported, obstacle.rule, obstacle.text));
+        }
+        row.perform.perform(&self.call(), target).await
     }
 
     /// Asks until there is an end to it, for as long as the row says it may take.
@@ -118,7 +128,7 @@ pub(super) fn cases<B: Bench>(add: Add<'_, B>) {
         Box::pin(async move {
             let row = stand.performed()?;
             let missing = stand.bench.stranger(stand.about, "0");
-            let result = row.perform.perform(&stand.call(), &missing).await;
+            let result = stand.perform_on(&row, &missing).await;
             let kind = result.as_ref().err().map(|error| error.kind);
             ensure!(kind == Some(Kind::TargetNotFound), "it gives {result:?}");
             Ok(())
@@ -128,7 +138,7 @@ pub(super) fn cases<B: Bench>(add: Add<'_, B>) {
         Box::pin(async move {
             let row = stand.performed()?;
             let odd = stand.bench.stranger(stand.about, ODD);
-            let result = row.perform.perform(&stand.call(), &odd).await;
+            let result = stand.perform_on(&row, &odd).await;
             ensure!(result.is_err(), "it gives {result:?}");
             let changes = stand.changes();
             ensure!(

@@ -314,6 +314,7 @@ fn alert(json: &RawValue) -> Result<Alert, DocumentError> {
     Ok(Alert {
         source: <super::CrowdStrike as quell_connector::Vendor>::ID.to_owned(),
         id,
+        occurrence: None,
         title: title.unwrap_or_else(|| detection.clone()),
         description: header.description.block(),
         severity,

@@ -46,6 +46,7 @@ async fn status_comment_and_tag_are_written_back() {
     let update = AlertUpdate {
         status: Some(AlertStatus::Closed),
         comment: "Host contained.\n\u{202e}Nothing else.".into(),
+        verdict: None,
     };
     let write_back = lab.connect().abilities.write_back.clone().unwrap();
     write_back
@@ -66,6 +67,7 @@ async fn a_write_that_changed_nothing_is_an_error() {
     let update = AlertUpdate {
         status: None,
         comment: "hello".into(),
+        verdict: None,
     };
     let write_back = lab.connect().abilities.write_back.clone().unwrap();
     let error = write_back

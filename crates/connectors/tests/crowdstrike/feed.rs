@@ -147,6 +147,7 @@ async fn a_change_of_an_alert_comes_again() {
     let update = quell_connector::AlertUpdate {
         status: None,
         comment: "looked at".into(),
+        verdict: None,
     };
     connected
         .abilities

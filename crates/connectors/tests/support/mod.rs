@@ -1,47 +1,18 @@
 //! A Falcon twin with a connection to it, both on one clock that only waiting moves.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+pub(crate) mod clock;
+
+use std::sync::Arc;
 
 use quell_connector::clock::SimClock;
 use quell_connector::settings::SecretRef;
-use quell_connector::{BoxFuture, Connected, Plumbing, SecretSource};
+use quell_connector::{Connected, Plumbing, SecretSource};
 use quell_connectors::catalog;
 use quell_model::{Clock, Secret};
 use quell_twins::crowdstrike::{CLIENT_ID, CLIENT_SECRET, Config, CrowdStrike};
 use serde_json::{Value, json};
 
-/// A clock whose sleepers move the twin's clock too.
-pub(crate) struct SharedClock {
-    ours: SimClock,
-    twin: OnceLock<Arc<CrowdStrike>>,
-}
-
-impl SharedClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        if let Some(twin) = self.twin.get() {
-            twin.advance(by);
-        }
-        self.ours.advance(by);
-    }
-}
-
-impl Clock for SharedClock {
-    fn now(&self) -> jiff::Timestamp {
-        self.ours.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            self.advance(duration);
-            tokio::task::yield_now().await;
-        })
-    }
-
-    fn until(&self, at: jiff::Timestamp) -> BoxFuture<'_, ()> {
-        self.ours.until(at)
-    }
-}
+use clock::SharedClock;
 
 /// The only secret there is.
 struct OneSecret;
@@ -70,10 +41,8 @@ impl Lab {
             ..config
         };
         let twin = Arc::new(CrowdStrike::start(config).await.expect("the twin starts"));
-        let clock = SharedClock {
-            ours,
-            twin: OnceLock::from(twin.clone()),
-        };
+        let moved = twin.clone();
+        let clock = SharedClock::new(ours, move |by| moved.advance(by));
         Self {
             twin,
             clock: Arc::new(clock),

@@ -477,6 +477,7 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
 
 fn alert(kind: AlertKind, document: Document, entities: Vec<Entity>) -> Alert {
     Alert {
+        occurrence: None,
         source: "lab".into(),
         id: document.id,
         title: "Something bad".into(),

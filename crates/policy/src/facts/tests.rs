@@ -57,6 +57,7 @@ fn targets(kind: EntityType) -> [Entity; 2] {
                 principal: text(),
                 domain: text(),
                 provider: text(),
+                sid: text(),
             }
             .into(),
         ],

@@ -7,6 +7,7 @@ use quell_policy::{Plan, Playbook, Playbooks, Source};
 
 fn alert(entities: Vec<Entity>) -> Alert {
     Alert {
+        occurrence: None,
         source: "crowdstrike".into(),
         id: "a1".into(),
         title: "Malware".into(),

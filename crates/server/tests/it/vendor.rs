@@ -60,6 +60,7 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
         ..Host::default()
     };
     Ok(Alert {
+        occurrence: None,
         source: Desk::ID.into(),
         id: text::line(&read.alert_id),
         title: text::line(read.title.as_deref().unwrap_or("Something runs")),

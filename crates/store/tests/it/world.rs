@@ -43,6 +43,7 @@ pub(crate) fn host(id: &str) -> Entity {
 
 pub(crate) fn alert(id: &str, hosts: &[&str]) -> Alert {
     Alert {
+        occurrence: None,
         source: "lab".into(),
         id: id.into(),
         title: "Something bad".into(),

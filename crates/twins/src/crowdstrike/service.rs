@@ -12,7 +12,7 @@ use super::{alerts, control, devices, ioc_calls, rtr_calls};
 use crate::clock::timestamp;
 use crate::faults::Fault;
 use crate::http::{Answer, Query, Reply, Request, Service};
-use crate::requests::RequestRecord;
+use crate::requests::{RequestRecord, body_text};
 use crate::sync::lock;
 
 /// Where token calls of a customer who belongs to another cloud are sent.
@@ -113,6 +113,7 @@ impl Service for Falcon {
                 method: request.method.to_string(),
                 target,
                 endpoint: endpoint.name(),
+                body: body_text(&request.body),
                 status: match &answer {
                     Answer::Reply(reply) => Some(reply.status),
                     Answer::HangUp | Answer::Reset => None,

@@ -10,7 +10,7 @@ use super::{App, Shared, TokenState, calls, control};
 use crate::clock::timestamp;
 use crate::faults::Fault;
 use crate::http::{Answer, Query, Reply, Request};
-use crate::requests::RequestRecord;
+use crate::requests::{RequestRecord, body_text};
 
 /// What a request is for. Fault rules and counters go by this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,6 +124,7 @@ impl crate::http::Service for Service {
                 method: request.method.to_string(),
                 target: request.path,
                 endpoint: endpoint.name(),
+                body: body_text(&request.body),
                 status: match &answer {
                     Answer::Reply(reply) => Some(reply.status),
                     Answer::HangUp | Answer::Reset => None,

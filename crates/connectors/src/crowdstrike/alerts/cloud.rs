@@ -71,6 +71,7 @@ impl Document {
             name,
             domain: self.cloud_account_id.line(),
             provider: cloud.map(str::to_owned),
+            sid: None,
         };
         if account.id.is_none() && account.name.is_none() {
             draft.note(

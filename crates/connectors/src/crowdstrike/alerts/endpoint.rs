@@ -368,6 +368,7 @@ pub(super) fn endpoint_account(
         _ => false,
     };
     Account {
+        sid: id.clone().filter(|id| id.starts_with("S-1-5-21-")),
         id,
         name: name.line(),
         domain,

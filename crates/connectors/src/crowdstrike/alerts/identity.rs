@@ -92,6 +92,7 @@ impl Named<'_> {
             domain: self.domain.line(),
             principal,
             provider: Some(provider.to_owned()),
+            sid: self.sid.line(),
         }
     }
 }

@@ -141,6 +141,7 @@ pub(super) fn read(json: &RawValue) -> Result<Alert, DocumentError> {
     Ok(Alert {
         source: <CrowdStrike as quell_connector::Vendor>::ID.to_owned(),
         id,
+        occurrence: None,
         title: detected.clone(),
         description: worst.description.block(),
         severity,

@@ -213,6 +213,7 @@ fn event(json: &RawValue, metadata: &Metadata) -> Result<Alert, DocumentError> {
     Ok(Alert {
         source: <CrowdStrike as quell_connector::Vendor>::ID.to_owned(),
         id,
+        occurrence: None,
         title: title.unwrap_or_else(|| detection.clone()),
         description: event
             .description

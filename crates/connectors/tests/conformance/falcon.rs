@@ -1,20 +1,10 @@
-//! Runs the conformance suite for every connector that has a twin.
+//! The bench for CrowdStrike Falcon.
 
-#![expect(
-    clippy::expect_used,
-    reason = "helpers of tests may fail the test where they stand"
-)]
-
-mod support;
-
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
-use quell_connector::conformance::{self, Bench, Case, Trouble};
+use quell_connector::conformance::{Bench, Trouble};
 use quell_connector::{About, BoxFuture, Connected};
-use quell_connectors::catalog;
 use quell_model::entity::{Entity, File, Host, Process};
 use quell_model::{Clock, PropertyId};
 use quell_twins::crowdstrike::{
@@ -22,34 +12,16 @@ use quell_twins::crowdstrike::{
     Scope, Settle,
 };
 use quell_twins::{Fault, FaultRule};
-use support::Lab;
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let mut cases = Vec::new();
-    if let Some(connector) = catalog::find("crowdstrike") {
-        cases.extend(conformance::cases(connector, falcon));
-    }
-    let trials = cases.into_iter().map(trial).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-fn trial(case: Case) -> Trial {
-    Trial::test(case.name, move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        Ok(runtime.block_on((case.run)())?)
-    })
-}
+use crate::support::Lab;
 
 const SHA256: &str = "9f2c7b1d0e4a5c6b8d7e3f1a2b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e";
 const PID: u32 = 5260;
 
 /// The Falcon twin with one infected workstation.
-struct Falcon(Lab);
+pub(crate) struct Falcon(Lab);
 
-fn falcon() -> BoxFuture<'static, Falcon> {
+pub(crate) fn falcon() -> BoxFuture<'static, Falcon> {
     Box::pin(async {
         let infected =
             HostSpec::workstation("WS-FINANCE-07").running(Running::new(PID, "stealer.exe"));
