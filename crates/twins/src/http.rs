@@ -75,7 +75,7 @@ impl Query {
     }
 }
 
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let hex = |digit: u8| {
         char::from(digit)
             .to_digit(16)

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use quell_twins::crowdstrike::{Config, CrowdStrike, Fleet, Settle};
+use quell_twins::duo::{self, Duo};
 use quell_twins::slack::{self, Slack};
 use tokio::process::Command;
 
@@ -47,6 +48,26 @@ async fn slack_twin_satisfies_the_vendors_python_sdk() -> Outcome {
     let run = Command::new(python)
         .arg(script)
         .arg(format!("http://{}", twin.address()))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .await?;
+    assert!(
+        run.status.success(),
+        "the SDK check failed ({}):\n{}",
+        run.status,
+        said(&run)
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn duo_twin_satisfies_the_vendors_python_sdk() -> Outcome {
+    let python = python().await?;
+    let twin = Duo::start(duo::Config::manual()).await?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/duo.py");
+    let run = Command::new(python)
+        .arg(script)
+        .arg(twin.base_url())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .await?;
