@@ -9,4 +9,5 @@ pub mod crowdstrike;
 pub mod slack;
 pub mod smtp;
 
+mod lenient;
 mod wording;
