@@ -3,12 +3,14 @@
 use quell_connector::{Connector, connector};
 
 use crate::crowdstrike::CrowdStrike;
+use crate::duo::Duo;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
 /// Every connector. A new vendor is one line here.
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
+    connector::<Duo>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

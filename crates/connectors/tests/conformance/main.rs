@@ -5,6 +5,7 @@
     reason = "helpers of tests may fail the test where they stand"
 )]
 
+mod duo;
 mod falcon;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,7 +19,7 @@ use quell_connectors::catalog;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = [cases("crowdstrike", falcon::falcon)];
+    let cases = [cases("crowdstrike", falcon::falcon), cases("duo", duo::duo)];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
