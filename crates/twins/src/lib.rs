@@ -5,13 +5,14 @@
 //! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
 //! sides would repeat one misunderstanding.
 //!
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`duo`] is Duo, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`duo`] is Duo, [`github`] is GitHub, [`slack`] is Slack. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
 pub mod duo;
 pub mod faults;
+pub mod github;
 pub mod requests;
 pub mod slack;
 

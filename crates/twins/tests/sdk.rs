@@ -5,6 +5,7 @@ use std::path::Path;
 
 use quell_twins::crowdstrike::{Config, CrowdStrike, Fleet, Settle};
 use quell_twins::duo::{self, Duo};
+use quell_twins::github::{self, GitHub};
 use quell_twins::slack::{self, Slack};
 use tokio::process::Command;
 
@@ -68,6 +69,28 @@ async fn duo_twin_satisfies_the_vendors_python_sdk() -> Outcome {
     let run = Command::new(python)
         .arg(script)
         .arg(twin.base_url())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .await?;
+    assert!(
+        run.status.success(),
+        "the SDK check failed ({}):\n{}",
+        run.status,
+        said(&run)
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_twin_satisfies_the_python_sdk() -> Outcome {
+    let python = python().await?;
+    let twin = GitHub::start(github::Config::manual()).await?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/github_rest.py");
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/github/app_key.pem");
+    let run = Command::new(python)
+        .arg(script)
+        .arg(twin.base_url())
+        .arg(key)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .await?;
