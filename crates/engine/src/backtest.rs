@@ -17,6 +17,7 @@ use quell_store::AlertRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::again::Events;
 use crate::engine::Engine;
 use crate::plan::{self, Planned, Standpoint};
 use crate::rules::Rules;
@@ -178,6 +179,8 @@ async fn aside<T: Send + 'static>(
 struct Side {
     rules: std::sync::Arc<Rules>,
     spent: HashMap<String, VecDeque<Timestamp>>,
+    /// Events of each subject, for what is done the second time only.
+    events: Events,
 }
 
 impl Side {
@@ -185,6 +188,7 @@ impl Side {
         Self {
             rules,
             spent: HashMap::new(),
+            events: Events::default(),
         }
     }
 
@@ -325,6 +329,12 @@ impl Replay {
     }
 
     fn place(&mut self, record: &AlertRecord, planned: &Planned, new: bool) {
+        if let Some(event) = planned.recurrence(&record.connection, &record.alert) {
+            let side = if new { &mut self.new } else { &mut self.old };
+            if !side.events.happened_again(event) {
+                return;
+            }
+        }
         let key = key(record.incident, planned);
         let seen = self.seen.entry(key).or_insert(Seen {
             action: planned.action,

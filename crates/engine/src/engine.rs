@@ -17,6 +17,7 @@ use crate::automation::Switches;
 use crate::own::{self, Machine};
 use crate::pace;
 use crate::rules::{Beside, Guardrails, Rules};
+use crate::seal::Seal;
 
 /// Settings of an engine.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Settings {
     pub workers: usize,
     /// The machine it runs on and the program it is: nothing is ever done to those.
     pub machine: Machine,
+    /// What seals temporary passwords; without it none can be set.
+    pub seal: Option<Seal>,
 }
 
 impl Settings {
@@ -40,6 +43,7 @@ impl Settings {
             incident_window: Duration::from_secs(24 * 3600),
             workers: 256,
             machine: Machine::unknown(),
+            seal: None,
         }
     }
 }
@@ -95,6 +99,8 @@ pub(crate) struct Parts {
     replacing: tokio::sync::Mutex<()>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) nudge: Notify,
+    /// By connection with a feed: poll it now.
+    pub(crate) signals: BTreeMap<ConnectionId, Notify>,
     pub(crate) switches: Switches,
     events: broadcast::Sender<Event>,
 }
@@ -115,7 +121,7 @@ impl Engine {
             own: own::entries(&settings.machine, &connections, clock.now()),
             ..Beside::default()
         };
-        let connections = connections
+        let connections: BTreeMap<_, _> = connections
             .into_iter()
             .map(|c| (c.connected.id.clone(), c))
             .collect();
@@ -123,6 +129,10 @@ impl Engine {
             guardrails: rules.guardrails.beside(beside),
             ..rules
         };
+        let signals = BTreeMap::iter(&connections)
+            .filter(|(_, connection)| connection.connected.abilities.feed.is_some())
+            .map(|(id, _)| (id.clone(), Notify::new()))
+            .collect();
         Self(Arc::new(Parts {
             store,
             clock,
@@ -138,6 +148,7 @@ impl Engine {
             list_changes: AtomicU64::new(u64::MAX),
             replacing: tokio::sync::Mutex::new(()),
             nudge: Notify::new(),
+            signals,
             switches: Switches::default(),
             events: broadcast::Sender::new(4096),
         }))

@@ -92,8 +92,9 @@ impl Engine {
             },
             Effect::Once(_) => match connection.connected.perform(effect).cloned() {
                 Some(perform) => {
-                    self.act_once(job, stored, &*perform, decided.as_ref(), interrupted)
-                        .await
+                    // Apart: it is large, and most actions set a property.
+                    let decided = decided.as_ref();
+                    Box::pin(self.act_once(job, stored, &*perform, decided, interrupted)).await
                 }
                 None => self.unsupported(job, stored).await,
             },
@@ -298,6 +299,9 @@ impl Set<'_> {
             Reading::Settled(value) => Some(value),
             Reading::Moving { .. } | Reading::Unreadable => None,
         };
+        if let Some(obstacle) = observed.obstacle {
+            return engine.obstructed(job, stored, obstacle).await;
+        }
         let Some(mut stored) = engine
             .decide_again(job, stored, self.decided.as_ref())
             .await?

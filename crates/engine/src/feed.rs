@@ -45,7 +45,17 @@ impl Engine {
                     wait.unwrap_or_else(|| pace::again(failures, None).max(rest))
                 }
             };
-            self.0.clock.sleep(wait).await;
+            let called = async {
+                match self.0.signals.get(id).filter(|_| failures == 0) {
+                    Some(signal) => signal.notified().await,
+                    // Who cannot be reached is not asked sooner because it says that there is something.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.0.clock.sleep(wait) => {}
+                () = called => {}
+            }
         }
     }
 

@@ -129,7 +129,8 @@ impl Engine {
         let mut proposed = Vec::with_capacity(plan.actions.len());
         let mut mine = Vec::with_capacity(plan.actions.len());
         for planned in plan.actions {
-            let (entry, claim) = self
+            let again = planned.recurrence(&connected.id, &alert);
+            let (mut entry, claim) = self
                 .propose(
                     rules,
                     &connected.id,
@@ -139,6 +140,7 @@ impl Engine {
                     received,
                 )
                 .await;
+            entry.again = again;
             mine.push((entry.transitions.clone(), claim));
             proposed.push(entry);
         }
@@ -190,7 +192,7 @@ impl Engine {
                     actions.push(action);
                     self.0.nudge.notify_one();
                 }
-                Placed::Known => {}
+                Placed::Known | Placed::First => {}
             }
         }
         Ok(Taken {
@@ -366,6 +368,7 @@ impl Engine {
             jobs,
             messages,
             budgeted: None,
+            again: None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! and leaves the next step as a job in the same transaction, so that the process may end between
 //! any two lines.
 
+mod again;
 mod approval;
 mod automation;
 pub mod backtest;
@@ -17,26 +18,33 @@ mod feed;
 mod intake;
 mod lists;
 mod naming;
+mod obstacle;
 mod one_shot;
 mod own;
 mod pace;
+mod passwords;
 mod plan;
 mod revert;
 mod rules;
+mod seal;
 mod send;
 mod settle;
 mod step;
 mod stock;
 mod tell;
+mod upkeep;
 mod worker;
 
+pub use again::Events;
 pub use approval::{ActError, quorum, said_yes, shown};
 pub use automation::{OptIn, OptIns, agreement};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};
 pub use lists::{Addition, ListError, PERSON, Removal};
 pub use own::{Machine, OWN, Program};
+pub use passwords::Shown;
 pub use plan::{Plan, Planned, Standpoint, documents, plan};
 pub use rules::{AssetRule, Guardrails, Listed, Rules};
+pub use seal::{Seal, SealError};
 
 pub(crate) use quell_connector::BoxFuture;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quell_connector::{AnyPerform, Error as VendorError, Intent, Kind, Progress, Receipt};
-use quell_model::{ActionState, EffectBy, Entity, NoticeKind};
+use quell_model::{ActionId, ActionState, EffectBy, Entity, NoticeKind};
 use quell_store::{Claim, Job, JobKind, Result, Stored};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -36,6 +36,17 @@ impl Engine {
                 )
                 .await;
         }
+        let cx = self.call(&job.subject);
+        let mut stored = stored;
+        match perform.look(&cx, &stored.action.target).await {
+            Ok(sight) => {
+                stored.action.asset = stored.action.asset.with(&sight.asset);
+                if let Some(obstacle) = sight.obstacle {
+                    return self.obstructed(job, stored, obstacle).await;
+                }
+            }
+            Err(error) => return self.not_applied(job, stored, &error).await,
+        }
         let Some(stored) = self.decide_again(job, stored, decided).await? else {
             return Ok(());
         };
@@ -44,7 +55,10 @@ impl Engine {
         }
         let intent = Arc::new(Recorder::new(self, job, stored));
         let target = intent.target().await;
-        let cx = self.call(&job.subject).intending(intent.clone());
+        let cx = self
+            .call(&job.subject)
+            .intending(intent.clone())
+            .keeping(self.safe(intent.action().await));
         let performed = perform.perform(&cx, &target).await;
         let mut stored = intent.stored().await;
         match performed {
@@ -168,6 +182,10 @@ impl Recorder {
             claim: job.claim.clone(),
             stored: Mutex::new(stored),
         }
+    }
+
+    async fn action(&self) -> ActionId {
+        self.stored.lock().await.action.id
     }
 
     async fn target(&self) -> Entity {

@@ -12,7 +12,7 @@ use quell_model::{
     FileFacts, Outcome, Reason,
 };
 use quell_policy::lists::Lookup;
-use quell_policy::{Question, Skipped};
+use quell_policy::{Again, Question, Skipped};
 use serde_json::{Value, json};
 
 use crate::rules::{Listed, Rules};
@@ -43,6 +43,8 @@ pub struct Planned {
     pub decision: Decision,
     /// The lists the target is on.
     pub listed: Listed,
+    /// It is for the second time only.
+    pub again: Option<Again>,
 }
 
 /// Where and when it is decided: what list entries may be limited to.
@@ -112,6 +114,7 @@ pub fn plan(
                 playbook: proposal.playbook,
                 decision,
                 listed,
+                again: proposal.again,
             }
         })
         .collect();

@@ -34,6 +34,7 @@ impl<'e> Step<'e> {
             transitions: Vec::new(),
             claim,
             keep: false,
+            moved: false,
             jobs: Vec::new(),
             cancel: Vec::new(),
             messages: Vec::new(),
@@ -115,6 +116,12 @@ impl<'e> Step<'e> {
     /// The job on whose behalf this happens goes on.
     pub(crate) const fn keep(mut self) -> Self {
         self.advance.keep = true;
+        self
+    }
+
+    /// It goes on through the connection it now names.
+    pub(crate) const fn moved(mut self) -> Self {
+        self.advance.moved = true;
         self
     }
 

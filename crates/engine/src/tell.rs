@@ -1,7 +1,9 @@
 //! What people are told, in sentences, and to whom. Plain text: each channel escapes it.
 
 use jiff::Timestamp;
-use quell_model::{Action, ActionState, EffectBy, Notice, NoticeKind, Outcome, Severity};
+use quell_model::{
+    Action, ActionState, ActionType, EffectBy, Notice, NoticeKind, Outcome, Severity,
+};
 use quell_store::Envelope;
 
 use crate::engine::Engine;
@@ -177,6 +179,10 @@ pub(crate) fn notice(action: &Action, telling: &Telling, at: Timestamp) -> Notic
         _ if asks => Some(format!("quell approve {id} --reason \"…\"")),
         NoticeKind::Completed if done && action.action.revert().is_some() => {
             Some(format!("quell revert {id} --reason \"…\""))
+        }
+        // Whoever may see it is asked who they are; the message itself never has it.
+        NoticeKind::Completed if action.action == ActionType::ResetPassword => {
+            Some(format!("quell password {id}"))
         }
         NoticeKind::Failed if action.state == ActionState::Unknown => {
             Some(format!("quell show {id}"))

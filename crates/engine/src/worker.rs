@@ -32,6 +32,12 @@ impl Engine {
                 "taking stock cannot be queued; lists are not filled until the next start"
             );
         }
+        if let Err(error) = self.queue_upkeep().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "upkeep cannot be queued; subscriptions at vendors run out until the next start"
+            );
+        }
         let mut beside = self.feeds();
         beside.push(self.lists_watch());
         let beside: Vec<_> = beside.into_iter().map(tokio::spawn).collect();
@@ -145,6 +151,8 @@ impl Engine {
             JobKind::Fetch => Box::pin(self.fetch(&job)),
             JobKind::SweepLists => Box::pin(self.sweep_lists(&job)),
             JobKind::TakeStock => Box::pin(self.take_stock(&job)),
+            JobKind::ForgetPassword => Box::pin(self.forget_passwords(&job)),
+            JobKind::Upkeep => Box::pin(self.upkeep(&job)),
         };
         let result = step.instrument(span).await;
         let Err(error) = result else { return };

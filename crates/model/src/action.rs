@@ -56,7 +56,7 @@ states! {
     Scheduled = "scheduled" -> [Running, AwaitingApproval, Denied, Shadowed, Manual];
     /// The vendor is being read and called.
     Running = "running" -> [
-        Verifying, Completed, Unverified, Failed, Unknown, AwaitingApproval, Denied, Scheduled, Shadowed];
+        Verifying, Completed, Unverified, Failed, Unknown, AwaitingApproval, Denied, Scheduled, Shadowed, Manual];
     /// The vendor accepted; its state is read until the effect is there.
     Verifying = "verifying" -> [Completed, Unverified, Failed];
     /// The effect is there.

@@ -2,21 +2,31 @@
 //! decides; what it proposes may still be refused, or turn out to be something only a person can do.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use quell_model::entity::ProcessRole;
 use quell_model::text::present;
 use quell_model::{
     ActionType, Alert, AlertKind, AlertStatus, AssetFacts, Entity, Reason, Severity,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::budget::{self, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
 
 /// The playbooks that ship with Quell.
-const SHIPPED: &[Source<'static>] = &[Source {
-    name: "playbooks/malicious-process.toml",
-    text: include_str!("../../../playbooks/malicious-process.toml"),
-}];
+const SHIPPED: &[Source<'static>] = &[
+    Source {
+        name: "playbooks/malicious-process.toml",
+        text: include_str!("../../../playbooks/malicious-process.toml"),
+    },
+    Source {
+        name: "playbooks/risky-sign-in.toml",
+        text: include_str!("../../../playbooks/risky-sign-in.toml"),
+    },
+];
 
 /// What makes sense for one kind of alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +54,33 @@ pub struct Step {
     /// What makes the step pointless when the vendor's prevention already did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unless: Option<Unless>,
+    /// Only when the same happened to the target before, or has since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// What makes a step one for the second time only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// Longest time between the two events, whichever was heard of first. A minute to 30 days.
+    #[serde(deserialize_with = "window", serialize_with = "budget::seconds")]
+    pub within: Duration,
+    /// Events below this severity neither count nor lead to the step.
+    #[serde(default = "high")]
+    pub from: Severity,
+}
+
+const fn high() -> Severity {
+    Severity::High
+}
+
+fn window<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let written = SignedDuration::deserialize(from)?;
+    Duration::try_from(written)
+        .ok()
+        .filter(|window| (WINDOWS.0..=WINDOWS.1).contains(window))
+        .ok_or_else(|| D::Error::custom("must be from a minute to 30 days, for example \"24h\""))
 }
 
 /// What the vendor's prevention may have done before Quell heard of it.
@@ -78,6 +115,8 @@ pub struct Proposal {
     pub playbook: String,
     /// What the target lacks for it: then only a person can do it, elsewhere.
     pub gap: Option<Reason>,
+    /// It is for the second time only.
+    pub again: Option<Again>,
 }
 
 /// One action that a playbook would have proposed, and why it did not.
@@ -197,6 +236,18 @@ impl Playbook {
                 plan.skipped
                     .push(skip(None, Reason::new("target-missing", text)));
             }
+            let counts = |again: Again| alert.severity >= again.from;
+            if let Some(again) = step.again.filter(|again| !counts(*again)) {
+                let text = format!(
+                    "“{}” needs two alerts of severity {} or more, and this one is {}.",
+                    action.phrase(),
+                    again.from.as_str(),
+                    alert.severity.as_str()
+                );
+                plan.skipped
+                    .push(skip(None, Reason::new("does-not-count", text)));
+                continue;
+            }
             for target in targets {
                 if let Some(reason) = step.unless.and_then(|unless| unless.holds(alert, target)) {
                     plan.skipped.push(skip(Some(target), reason));
@@ -206,6 +257,7 @@ impl Playbook {
                         target: target.clone(),
                         playbook: self.name.clone(),
                         gap: gap(action, target),
+                        again: step.again,
                     });
                 }
             }

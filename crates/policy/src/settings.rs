@@ -15,6 +15,7 @@ use crate::breaker::Storm;
 use crate::budget::{Budget, Budgets, Per, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
 use crate::matrix::{Matrix, Row, Thresholds, Written, rows};
+use crate::passwords::{self, Passwords};
 use crate::policy::refusal;
 
 mod contradiction;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub remarks: Vec<Diagnostic>,
     /// How people are asked.
     pub approvals: Approvals,
+    /// Who is shown temporary passwords.
+    pub passwords: Passwords,
 }
 
 impl Default for Settings {
@@ -55,6 +58,7 @@ impl Default for Settings {
             rules_off: BTreeSet::new(),
             remarks: Vec::new(),
             approvals: Approvals::default(),
+            passwords: Passwords::default(),
         }
     }
 }
@@ -74,6 +78,7 @@ struct Document {
     breakers: Breakers,
     rules: Rules,
     approvals: approvals::Written,
+    passwords: passwords::Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -213,6 +218,7 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
         }
     }
     let approvals = base.approvals.over(document.approvals, source, &mut wrong);
+    let passwords = base.passwords.over(document.passwords, source, &mut wrong);
     if wrong.is_empty() {
         Ok(Settings {
             matrix,
@@ -222,6 +228,7 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             rules_off,
             remarks,
             approvals,
+            passwords,
         })
     } else {
         Err(Diagnostics::new(wrong))

@@ -69,6 +69,7 @@ Work with it (asks the server at QUELL_URL, as whoever QUELL_TOKEN belongs to):
   approve            Say yes to an action that waits for a person
   reject             Say no to it
   revert             Take an action back
+  password           Show the temporary password that a reset set, once
   opt-in             Let Quell do an action type that was in shadow mode; say what is opted in to
   opt-out            Put an action type back into shadow mode, at once
   pause              Stop all automation at once, or one connection; queued work included
@@ -104,6 +105,7 @@ enum Command {
     Approve(client::answer::Arguments),
     Reject(client::answer::Arguments),
     Revert(client::orders::Revert),
+    Password(client::password::Arguments),
     OptIn(client::opt_in::In),
     OptOut(client::opt_in::Out),
     Pause(client::orders::Pause),
@@ -171,6 +173,7 @@ impl Cli {
             Command::Approve(arguments) => client::answer::run(&arguments, true, format),
             Command::Reject(arguments) => client::answer::run(&arguments, false, format),
             Command::Revert(arguments) => client::orders::revert(&arguments, format),
+            Command::Password(arguments) => client::password::run(&arguments, format),
             Command::OptIn(arguments) => client::opt_in::opt_in(&arguments, format),
             Command::OptOut(arguments) => client::opt_in::opt_out(&arguments, format),
             Command::Pause(arguments) => client::orders::pause(&arguments, format),

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod policy;
 pub mod range;
 pub mod reference;
+mod sealing;
 pub mod secrets;
 pub mod serve;
 

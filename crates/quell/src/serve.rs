@@ -230,6 +230,7 @@ impl Running {
             .map_err(|error| Failure::failed("the address is not known").because(&error))?;
         let store = open(&document.store())?;
         let mut own = document.engine();
+        own.seal = Some(document.seal()?);
         own.machine = machine
             .await
             .map_err(|error| Failure::failed("the start was interrupted").because(&error))?;

@@ -6,6 +6,7 @@
 
 mod automation;
 mod lists;
+mod passwords;
 mod problem;
 
 use jiff::Timestamp;
@@ -28,6 +29,7 @@ pub use lists::{
     ListAddReply, ListAddRequest, ListChangeKind, ListChangeView, ListEntryView, ListRemoveRequest,
     NewListEntry,
 };
+pub use passwords::{PasswordRequest, PasswordState, PasswordView};
 pub use problem::{Problem, ProblemPlace};
 
 /// A part of a list, newest first.
@@ -129,6 +131,9 @@ pub struct ActionDetail {
     /// The value read before Quell wrote; what a revert restores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<Setting>,
+    /// The temporary password it set, but for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordState>,
     /// Its journal, oldest first.
     pub history: Vec<Transition>,
     /// People's answers, oldest first.

@@ -18,6 +18,8 @@ pub enum Access {
     Role(Role),
     /// The connection named in the path, by its own credentials; no person's token will do.
     Intake,
+    /// The vendor of the connection named in the path, by the vendor's own means.
+    Vendor,
 }
 
 /// Whose credentials a request carries.

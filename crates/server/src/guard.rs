@@ -82,7 +82,8 @@ pub(crate) async fn guard(
 
 async fn admitted(app: &Arc<App>, route: &Route, mut request: Request, next: Next) -> Response {
     let admitted = match route.access {
-        Access::Public => Ok(request),
+        // The route itself looks who it is.
+        Access::Public | Access::Vendor => Ok(request),
         Access::Role(needed) => app.person(request.headers(), needed).map(|person| {
             request.extensions_mut().insert(person);
             request
@@ -127,7 +128,7 @@ fn report(
     let (route_path, status) = (route.path, status.as_u16());
     let Some(Refused { code, cause }) = refused else {
         // People's orders are rare and worth a line; what is read, and alerts, are neither.
-        if route.verb != Verb::Get && route.access != Access::Intake {
+        if route.verb != Verb::Get && !matches!(route.access, Access::Intake | Access::Vendor) {
             info!(request.id = %id, %method, route = route_path, status, duration_ms, "order carried out");
         } else {
             debug!(request.id = %id, %method, route = route_path, status, duration_ms, "answered");

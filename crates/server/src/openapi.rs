@@ -137,13 +137,16 @@ fn description(route: &Route) -> String {
         Access::Public => "Anybody may ask.".to_owned(),
         Access::Role(role) => format!("Needs the role {role}."),
         Access::Intake => "Needs the credentials of the connection.".to_owned(),
+        Access::Vendor => {
+            "Needs the proof by which the vendor signs or marks its pushes.".to_owned()
+        }
     };
     format!("{} {who}", route.details).trim().to_owned()
 }
 
 fn security(access: Access) -> Value {
     match access {
-        Access::Public => json!([]),
+        Access::Public | Access::Vendor => json!([]),
         Access::Role(role) => json!([{ "token": [role.as_str()] }]),
         Access::Intake => json!([{ "intake_token": [] }, { "standard_webhooks": [] }]),
     }

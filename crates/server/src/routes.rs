@@ -11,6 +11,7 @@ mod connections;
 mod document;
 mod events;
 mod health;
+mod hook;
 mod incident;
 pub(crate) mod intake;
 mod list_add;
@@ -19,6 +20,7 @@ mod list_remove;
 mod lists;
 mod opt_in;
 mod opt_out;
+mod password;
 mod pause;
 mod ready;
 mod reject;
@@ -38,13 +40,16 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 25] = [
+static ROUTES: [Route; 28] = [
     intake::ROUTE,
+    hook::PUSH,
+    hook::HANDSHAKE,
     actions::ROUTE,
     action::ROUTE,
     approve::ROUTE,
     reject::ROUTE,
     revert::ROUTE,
+    password::ROUTE,
     incident::ROUTE,
     automation::ROUTE,
     pause::ROUTE,

@@ -2,7 +2,7 @@
 //! the jobs and messages that follow from it, in one transaction.
 
 use jiff::Timestamp;
-use quell_model::{Action, ActionState, Transition};
+use quell_model::{Action, ActionState, ActionType, Transition};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result};
@@ -57,6 +57,8 @@ pub struct Advance {
     pub claim: Option<Claim>,
     /// The job goes on after this change.
     pub keep: bool,
+    /// The action goes on through another connection.
+    pub moved: bool,
     /// Jobs that follow.
     pub jobs: Vec<NewJob>,
     /// Jobs that lost their reason.
@@ -125,6 +127,11 @@ pub(crate) fn apply(db: &Connection, advance: &Advance, texts: &Texts) -> Result
         ])?;
     if changed != 1 {
         return Err(Error::Stale(id));
+    }
+    if advance.moved {
+        // Apart, because naming the column costs every other change the indexes it is in.
+        db.prepare_cached("UPDATE actions SET connection = ?2 WHERE id = ?1")?
+            .execute(params![id, action.connection.as_str()])?;
     }
     if let Some(claim) = advance.claim.as_ref().filter(|_| !advance.keep) {
         jobs::finish(db, claim)?;
@@ -237,6 +244,39 @@ pub(crate) fn being_reverted(db: &Connection, like: &Action, target: &str) -> Re
             params![like.organization.as_str(), like.connection.as_str(), like.action.slot(), target],
             |row| row.get(0),
         )?)
+}
+
+/// A deed that was done after the event this one would answer, and covers it: sessions that were revoked
+/// later are revoked, and a password that was reset later is not the one that was stolen.
+pub(crate) fn covering(db: &Connection, like: &Action, target: &str) -> Result<Option<Stored>> {
+    let covers_what_was_before = matches!(
+        like.action,
+        ActionType::RevokeSessions | ActionType::ResetPassword
+    );
+    let Some(event) = like.clocks.detected.filter(|_| covers_what_was_before) else {
+        return Ok(None);
+    };
+    let mut statement = db.prepare_cached(
+        "SELECT document, version FROM actions
+         WHERE organization = ?1 AND connection = ?2 AND slot = ?3 AND target = ?4
+           AND slot IN ('account.revoke_sessions', 'account.reset_password')
+           AND state IN ('completed', 'unverified') ORDER BY id DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query_map(
+        params![
+            like.organization.as_str(),
+            like.connection.as_str(),
+            like.action.slot(),
+            target
+        ],
+        row_to_stored,
+    )?;
+    let Some(last) = rows.next() else {
+        return Ok(None);
+    };
+    let last = last??;
+    let covers = last.action.clocks.executed.is_some_and(|done| done > event);
+    Ok(Some(last).filter(|_| covers))
 }
 
 /// An action of the same incident, type and target that is over and would only be repeated.

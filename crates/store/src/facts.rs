@@ -32,6 +32,23 @@ impl Store {
             .await
     }
 
+    /// What the upkeep of a connection left the last time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upkeep(&self, connection: &ConnectionId) -> Result<Option<Value>> {
+        self.fact(format!("upkeep:{connection}")).await
+    }
+
+    /// Stores what the upkeep of a connection left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_upkeep(&self, connection: &ConnectionId, state: Value) -> Result<()> {
+        self.set_fact(format!("upkeep:{connection}"), Some(state))
+            .await
+    }
+
     /// What is paused, with who, when and why: everything, or single connections.
     ///
     /// # Errors

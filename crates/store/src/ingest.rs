@@ -17,6 +17,7 @@ use crate::jobs;
 use crate::micros;
 use crate::outbox::{self, Envelope};
 use crate::pulse::Pulses;
+use crate::recurrence::{self, Recurrence};
 use crate::sqlite::Store;
 
 /// An alert to take in, with what is proposed for it.
@@ -57,6 +58,8 @@ pub struct Proposed {
     pub messages: Vec<Envelope>,
     /// The budgets it runs by itself on, if there are any.
     pub budgeted: Option<Budgeted>,
+    /// It is placed only if its event has happened to its subject before, or has since.
+    pub again: Option<Recurrence>,
 }
 
 /// Whether the alert was known.
@@ -93,6 +96,8 @@ pub enum Placed {
     Promoted(ActionId),
     /// An earlier version of the alert led to it.
     Known,
+    /// It is for the second event, and this is the first.
+    First,
 }
 
 /// What became of an alert.
@@ -331,13 +336,21 @@ impl Place<'_> {
             written,
         } = self;
         let (alert, target) = (action.alert, proposed.target.as_str());
+        if let Some(event) = &proposed.again
+            && !recurrence::happened_again(db, &action.organization, event)?
+        {
+            return Ok(Placed::First);
+        }
         let standing = match actions::live(db, &action, target)? {
             // The opposite wish on the same slot is not the same action.
             Some(live) if live.action.action == action.action => Some(live),
             Some(_) => return Ok(Placed::Known),
-            // An incident that has just been opened holds nothing to repeat.
-            None if opened => None,
-            None => actions::settled(db, &action, target)?,
+            None => match actions::covering(db, &action, target)? {
+                Some(later) => Some(later),
+                // An incident that has just been opened holds nothing to repeat.
+                None if opened => None,
+                None => actions::settled(db, &action, target)?,
+            },
         };
         // What an earlier version of the alert led to is not done again; what it only led to a record
         // of may be done now that the alert has become worse.

@@ -54,6 +54,10 @@ kinds! {
     SweepLists = "sweep_lists",
     /// Ask a connection which machines there are.
     TakeStock = "take_stock",
+    /// Forget a temporary password that nobody asked for.
+    ForgetPassword = "forget_password",
+    /// Keep something alive at a vendor, such as a subscription.
+    Upkeep = "upkeep",
 }
 
 impl JobKind {

@@ -16,8 +16,10 @@ mod jobs;
 mod lists;
 mod opt_ins;
 mod outbox;
+mod passwords;
 mod pulse;
 mod reads;
+mod recurrence;
 mod sqlite;
 mod stock;
 
@@ -31,8 +33,10 @@ pub use jobs::{Claim, Job, JobKind};
 pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState};
 pub use opt_ins::OptInChange;
 pub use outbox::{Dispatch, Envelope};
+pub use passwords::PasswordRecord;
 pub use pulse::{Of, RECENT, Storm, StormLimit};
 pub use reads::{ActionFilter, AlertRecord, IncidentRecord};
+pub use recurrence::Recurrence;
 pub use sqlite::Store;
 pub use stock::Stock;
 

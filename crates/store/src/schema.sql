@@ -60,6 +60,10 @@ CREATE UNIQUE INDEX actions_live ON actions (organization, connection, slot, tar
 
 CREATE INDEX actions_reverting ON actions (organization, connection, slot, target) WHERE state = 'reverting';
 
+-- Deeds that cover everything before them.
+CREATE INDEX actions_on_accounts ON actions (organization, connection, slot, target)
+  WHERE slot IN ('account.revoke_sessions', 'account.reset_password');
+
 -- Alerts that joined an action another alert had led to.
 CREATE TABLE joined (
   action TEXT NOT NULL,
@@ -157,6 +161,27 @@ CREATE TABLE pulses (
   recent       REAL NOT NULL,
   usual        REAL NOT NULL,
   PRIMARY KEY (organization, scope)
+) WITHOUT ROWID;
+
+-- Events that mean more when they happen twice, such as risky sign-ins, by whom they happened to.
+CREATE TABLE events (
+  organization TEXT NOT NULL,
+  scope        TEXT NOT NULL,
+  subject      TEXT NOT NULL,
+  event        TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  PRIMARY KEY (organization, scope, subject, event)
+) WITHOUT ROWID;
+
+-- Temporary passwords, sealed with a key that is not in here. Given out once: then only the record is left.
+CREATE TABLE passwords (
+  action       TEXT PRIMARY KEY,
+  organization TEXT NOT NULL,
+  sealed       BLOB,
+  made         INTEGER NOT NULL,
+  expires      INTEGER NOT NULL,
+  shown_to     TEXT,
+  shown_at     INTEGER
 ) WITHOUT ROWID;
 
 -- Small durable facts: feed cursors, what is paused, used webhook ids.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use quell_connector::Connected;
 use quell_connector::clock::SimClock;
 use quell_engine::{
-    ActError, Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules, Settings,
-    agreement, shown,
+    ActError, Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules, Seal,
+    Settings, agreement, shown,
 };
 use quell_model::{
     Action, ActionState, ActionType, Clock, ConnectionId, IdSource, ListEntryId, Person, Role,
@@ -20,6 +20,7 @@ use quell_policy::{Budgets, Playbooks, Policy, Source, Storm};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
 
+use crate::directory::{Cloud, Premises};
 use crate::lab::{Channel, Lab};
 
 /// Ids in order, so that runs are alike.
@@ -40,6 +41,9 @@ pub(crate) struct World {
     pub(crate) lab: Lab,
     /// Another channel to people; told as `lab` is, unless the policy makes it one for escalations.
     pub(crate) pager: Lab,
+    /// An identity provider, and the directory it is synchronized with.
+    pub(crate) cloud: Cloud,
+    pub(crate) premises: Premises,
     pub(crate) store: Store,
     pub(crate) clock: Arc<SimClock>,
     ids: Arc<Ids>,
@@ -59,6 +63,10 @@ pub(crate) struct World {
 
 pub(crate) fn lab_id() -> ConnectionId {
     "lab-prod".parse().unwrap()
+}
+
+pub(crate) fn cloud_id() -> ConnectionId {
+    "cloud-prod".parse().unwrap()
 }
 
 pub(crate) fn responder(name: &str) -> Person {
@@ -86,18 +94,26 @@ impl World {
     }
 
     pub(crate) fn over(store: Store, lab: Lab, clock: Arc<SimClock>, workers: usize) -> Self {
-        Self::numbered(store, lab, clock, workers, Arc::default())
+        let directories = Default::default();
+        Self::numbered(store, lab, directories, clock, workers, Arc::default())
     }
 
     /// Another node beside this one.
     pub(crate) fn beside(&self) -> Self {
         let (store, lab, clock) = (self.store.clone(), self.lab.clone(), self.clock.clone());
-        Self::numbered(store, lab, clock, self.workers, self.ids.clone())
+        let directories = (self.cloud.clone(), self.premises.clone());
+        let ids = self.ids.clone();
+        let mut world = Self::numbered(store, lab, directories, clock, self.workers, ids);
+        world.opted_in.clone_from(&self.opted_in);
+        world.policy.clone_from(&self.policy);
+        world.reconfigure();
+        world
     }
 
     fn numbered(
         store: Store,
         lab: Lab,
+        (cloud, premises): (Cloud, Premises),
         clock: Arc<SimClock>,
         workers: usize,
         ids: Arc<Ids>,
@@ -107,6 +123,7 @@ impl World {
         let engine = engine(
             &store,
             (&lab, &pager),
+            (&cloud, &premises),
             &clock,
             &ids,
             workers,
@@ -117,6 +134,8 @@ impl World {
             engine,
             lab,
             pager,
+            cloud,
+            premises,
             store,
             clock,
             ids,
@@ -138,6 +157,7 @@ impl World {
         self.engine = engine(
             &self.store,
             (&self.lab, &self.pager),
+            (&self.cloud, &self.premises),
             &self.clock,
             &self.ids,
             self.workers,
@@ -315,6 +335,7 @@ pub(crate) fn entries(rows: &[&str]) -> Vec<Entry> {
 fn engine(
     store: &Store,
     (lab, pager): (&Lab, &Lab),
+    (cloud, premises): (&Cloud, &Premises),
     clock: &Arc<SimClock>,
     ids: &Arc<Ids>,
     workers: usize,
@@ -329,6 +350,8 @@ fn engine(
                 sha256: Some("ab".repeat(32)),
             }),
         },
+        // One key for every process of the world.
+        seal: Some(Seal::new(&[7; Seal::KEY]).unwrap()),
         ..Settings::new("acme".parse().unwrap())
     };
     let connections = vec![
@@ -340,6 +363,11 @@ fn engine(
         Connection::new(Connected::new(
             "pager".parse().unwrap(),
             &Arc::new(Channel(pager.clone())),
+        )),
+        Connection::new(Connected::new(cloud_id(), &Arc::new(cloud.clone()))),
+        Connection::new(Connected::new(
+            "premises".parse().unwrap(),
+            &Arc::new(premises.clone()),
         )),
     ];
     Engine::new(

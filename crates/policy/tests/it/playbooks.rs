@@ -295,7 +295,7 @@ fn a_playbook_of_one_s_own_stands_beside_the_shipped_ones_or_replaces_one() {
             .iter()
             .map(|playbook| playbook.title.as_str())
             .collect::<Vec<_>>(),
-        ["Ours"]
+        ["Risky sign-in", "Ours"]
     );
 
     let other = text.replace("malicious-process", "ours");

@@ -321,9 +321,42 @@ fn taking_an_action_back_asks_whatever_the_severity_and_the_lists_say() {
 }
 
 #[test]
-fn nothing_outside_the_scenario_runs_by_itself() {
+fn an_account_at_risk_loses_its_sessions_and_its_password_unless_much_depends_on_it() {
+    use ActionType::{DisableAccount, ResetPassword, RevokeSessions};
+    let on = |action, label: Option<&str>, severity| {
+        let case = Case::new(action).with(|case| case.basis.severity = severity);
+        match label {
+            Some(label) => labelled(case, label),
+            None => case,
+        }
+        .decide(builtin())
+        .outcome
+    };
+    for (label, revoke, reset, disable) in [
+        (None, Auto, Auto, Ask),
+        (Some("privileged"), Auto, Ask, Ask),
+        (Some("vip"), Auto, Ask, Ask),
+        (Some("service-account"), Ask, Never, Never),
+        (Some("break-glass"), Never, Never, Never),
+    ] {
+        assert_eq!(on(RevokeSessions, label, High), revoke, "{label:?}");
+        assert_eq!(on(ResetPassword, label, High), reset, "{label:?}");
+        assert_eq!(on(DisableAccount, label, High), disable, "{label:?}");
+    }
+    assert_eq!(on(RevokeSessions, None, Medium), Ask);
+}
+
+#[test]
+fn nothing_outside_the_scenarios_runs_by_itself() {
     for action in ActionType::ALL {
-        if [ContainHost, KillProcess, BlockHash].contains(action) {
+        let scenarios = [
+            ContainHost,
+            KillProcess,
+            BlockHash,
+            ActionType::RevokeSessions,
+            ActionType::ResetPassword,
+        ];
+        if scenarios.contains(action) {
             continue;
         }
         for severity in [High, Critical] {
@@ -442,6 +475,11 @@ fn every_shipped_rule_makes_a_difference() {
         labelled(Case::new(KillProcess), "break-glass"),
         labelled(Case::new(KillProcess), "red-team"),
         labelled(Case::new(ContainHost), "vip"),
+        labelled(Case::new(ActionType::DisableAccount), "service-account"),
+        labelled(Case::new(ActionType::RevokeSessions), "service-account"),
+        labelled(Case::new(ActionType::ResetPassword), "service-account"),
+        labelled(Case::new(ActionType::ResetPassword), "privileged"),
+        labelled(Case::new(ActionType::ResetPassword), "vip"),
         Case::new(KillProcess).with(|case| case.asset.class = DomainController),
         Case::new(ActionType::QuarantineFile).with(|case| case.asset.class = DomainController),
         Case::new(ActionType::StopInstance).with(|case| case.asset.class = DomainController),

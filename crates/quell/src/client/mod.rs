@@ -8,6 +8,7 @@ pub mod find;
 pub mod lists;
 pub mod opt_in;
 pub mod orders;
+pub mod password;
 pub mod show;
 
 use std::time::Duration;

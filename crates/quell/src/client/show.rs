@@ -1,8 +1,8 @@
 //! `quell show`: everything about one action.
 
 use jiff::Timestamp;
-use quell_model::{ActionState, Cause, Clocks, EffectBy, Quorum};
-use quell_server::api::{ActionDetail, ApprovalNeeded};
+use quell_model::{ActionState, AssetClass, Cause, Clocks, EffectBy, Entity, Quorum};
+use quell_server::api::{ActionDetail, ApprovalNeeded, PasswordState};
 
 use super::actions::state_style;
 use super::{Where, wait};
@@ -112,10 +112,16 @@ pub(super) fn summary(detail: &ActionDetail) -> String {
             action.target_name
         ),
     );
-    let mut known = vec![action.asset.class.words().to_owned()];
+    // An account is no machine.
+    let class = action.asset.class;
+    let machine = class != AssetClass::Unknown || !matches!(action.target, Entity::Account(_));
+    let mut known = Vec::new();
+    known.extend(machine.then(|| class.words().to_owned()));
     known.extend(action.asset.critical.then(|| "critical".to_owned()));
     known.extend(action.asset.labels.iter().cloned());
-    fact("asset", PLAIN, known.join(" · "));
+    if !known.is_empty() {
+        fact("asset", PLAIN, known.join(" · "));
+    }
     if !action.file.is_empty() {
         fact("file", PLAIN, action.file.words().join(" · "));
     }
@@ -140,12 +146,28 @@ pub(super) fn summary(detail: &ActionDetail) -> String {
     if let Some(approval) = &detail.approval {
         fact("needs", WAITS, needs(approval));
     }
+    if let Some(password) = &detail.password {
+        fact("password", PLAIN, kept(password));
+    }
     out.push_str(&facts.lines("  "));
     section("Why", &mut out);
     for reason in &action.decision.reasons {
         out.push_str(&reasoned(reason, "  "));
     }
     out
+}
+
+/// What is known of a temporary password, but for itself.
+fn kept(password: &PasswordState) -> String {
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    match (&password.shown_to, password.shown_at) {
+        (Some(by), Some(at)) => format!("temporary, shown to {by} at {}", day(at)),
+        _ if password.kept => format!(
+            "temporary, kept until {}; `quell password` shows it once",
+            day(password.expires)
+        ),
+        _ => format!("temporary, forgotten at {}", day(password.expires)),
+    }
 }
 
 /// "the yes of two people by 2026-05-04 14:30 UTC; ana said yes".

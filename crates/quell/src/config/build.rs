@@ -8,7 +8,7 @@ use std::sync::Arc;
 use quell_connector::settings::SecretRef;
 use quell_connector::{Plumbing, SecretSource, SystemClock};
 use quell_connectors::catalog;
-use quell_engine::{Connection, Guardrails, Rules, Settings};
+use quell_engine::{Connection, Guardrails, Rules, Seal, Settings};
 use quell_model::{Clock, ConnectionId, Secret};
 use quell_policy::{Diagnostic, Folder};
 use quell_server::{IntakeAuth, SettingsError, Token};
@@ -20,6 +20,7 @@ use super::check::about;
 use super::load::plainly;
 use crate::failure::{Failure, Result};
 use crate::folder;
+use crate::sealing;
 use crate::secrets::References;
 
 impl Document {
@@ -203,6 +204,20 @@ impl Document {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.folder.join(&self.config.store.path)
+    }
+
+    /// What seals temporary passwords.
+    ///
+    /// # Errors
+    /// When the key cannot be read, or made.
+    pub fn seal(&self) -> Result<Seal> {
+        let Some(reference) = &self.config.store.sealing_key else {
+            return sealing::beside(&self.store());
+        };
+        References::below(&self.folder)
+            .resolve(reference)
+            .and_then(|key| sealing::read(&key))
+            .map_err(|problem| self.at("store.sealing_key", problem))
     }
 
     fn unless(&self, problems: Vec<Diagnostic>) -> Result<()> {

@@ -152,12 +152,16 @@ pub struct Token {
 pub struct Store {
     /// File of the embedded database; made when it is not there.
     pub path: String,
+    /// Where the key is kept that seals temporary passwords, 64 hexadecimal digits
+    /// (`"file:/run/secrets/quell-key"`). Without it: a file beside the database, made when it is not there.
+    pub sealing_key: Option<SecretRef>,
 }
 
 impl Default for Store {
     fn default() -> Self {
         Self {
             path: "quell.db".to_owned(),
+            sealing_key: None,
         }
     }
 }

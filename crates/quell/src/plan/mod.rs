@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use quell_connector::contract::About;
 use quell_connector::{Connector, DocumentError, SystemClock};
 use quell_connectors::catalog::{self, CATALOG};
-use quell_engine::{Guardrails, Rules, Standpoint, documents};
+use quell_engine::{Events, Guardrails, Rules, Standpoint, documents};
 use quell_model::{Clock, ConnectionId, Effect};
 use quell_policy::{Playbooks, Policy};
 
@@ -91,13 +91,14 @@ pub fn plan(
         rows.iter().any(|row| row.about == about)
     };
     let mut view = PlanView::empty(policy);
+    let mut events = Events::default();
     for (alert, _) in documents(body, connector.envelope, normalise)? {
         let at = Standpoint {
             connection: &connection,
             now: SystemClock.now(),
         };
         let plan = quell_engine::plan(rules, at, &alert, supports);
-        view.add(alert, plan);
+        view.add(&connection, alert, plan, &mut events);
     }
     Ok(view)
 }

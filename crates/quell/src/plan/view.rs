@@ -1,11 +1,11 @@
 //! What `quell plan --format json` prints. The doc comments are the reference text.
 
 use jiff::Timestamp;
-use quell_engine::Plan;
+use quell_engine::{Events, Plan};
 use quell_model::alert::{Note, Prevention};
 use quell_model::{
-    ActionType, Alert, AlertKind, AlertStatus, AssetFacts, Entity, Outcome, Reason, Severity,
-    Technique,
+    ActionType, Alert, AlertKind, AlertStatus, AssetFacts, ConnectionId, Entity, Outcome, Reason,
+    Severity, Technique,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -139,9 +139,27 @@ impl PlanView {
         }
     }
 
-    /// Adds what would be done about one alert.
-    pub fn add(&mut self, alert: Alert, plan: Plan) {
+    /// Adds what would be done about one alert, after those in `events`.
+    pub fn add(
+        &mut self,
+        connection: &ConnectionId,
+        alert: Alert,
+        plan: Plan,
+        events: &mut Events,
+    ) {
         for planned in plan.actions {
+            if let Some(event) = planned.recurrence(connection, &alert)
+                && !events.happened_again(event.clone())
+            {
+                self.skipped.push(SkippedView {
+                    alert: alert.id.clone(),
+                    action: planned.action,
+                    target: Some(identified(&planned.target)),
+                    reason: Events::first(&event),
+                    playbook: planned.playbook,
+                });
+                continue;
+            }
             self.actions.push(ActionView {
                 alert: alert.id.clone(),
                 action: planned.action,

@@ -22,6 +22,24 @@ const CASES: &[(&str, &str, &str, Access)] = &[
         "{}",
         Access::Intake,
     ),
+    (
+        "POST /api/v1/hooks/{connection}",
+        "/api/v1/hooks/desk",
+        "{}",
+        Access::Vendor,
+    ),
+    (
+        "GET /api/v1/hooks/{connection}",
+        "/api/v1/hooks/desk",
+        "",
+        Access::Vendor,
+    ),
+    (
+        "POST /api/v1/actions/{id}/password",
+        "/api/v1/actions/act_01930000000070008000000000000001/password",
+        "{}",
+        RESPOND,
+    ),
     ("GET /api/v1/actions", "/api/v1/actions", "", VIEW),
     ("GET /api/v1/actions/{id}", ACTION, "", VIEW),
     (
@@ -148,6 +166,8 @@ async fn every_route_admits_precisely_whom_the_table_says() {
             let known = !matches!(caller, "nobody" | "a stranger");
             let expected = match access {
                 Access::Public => None,
+                // No token is a vendor's signature.
+                Access::Vendor => Some(401),
                 _ if !known => Some(401),
                 Access::Intake => (caller != "intake").then_some(403),
                 Access::Role(role) => {

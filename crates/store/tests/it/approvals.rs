@@ -40,6 +40,7 @@ fn changes(stored: &Stored) -> (Advance, Advance) {
         transitions: Vec::new(),
         claim: None,
         keep: false,
+        moved: false,
         jobs: Vec::new(),
         cancel: Vec::new(),
         messages: Vec::new(),

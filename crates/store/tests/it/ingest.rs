@@ -99,6 +99,7 @@ async fn what_an_alert_has_led_to_is_not_done_again_when_the_vendor_touches_the_
         transitions: Vec::new(),
         claim: Some(job.claim),
         keep: false,
+        moved: false,
         jobs: Vec::new(),
         cancel: Vec::new(),
         messages: Vec::new(),

@@ -112,6 +112,7 @@ pub(crate) fn contain(number: u128, target: &str, state: ActionState) -> Propose
         jobs,
         messages: Vec::new(),
         budgeted: None,
+        again: None,
     }
 }
 

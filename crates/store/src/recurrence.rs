@@ -1,0 +1,69 @@
+//! Events that mean more when they happen twice: which ones each subject had, and when.
+//!
+//! Events are told apart by their own ids and compared by their own times, so that neither redelivery
+//! nor late arrival, nor a restart in between, changes what counts as the second one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quell_model::OrganizationId;
+use rusqlite::{Connection, params};
+
+use crate::error::Result;
+use crate::micros;
+
+/// An event that may be one of two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recurrence {
+    /// What events are compared with one another (a playbook's name).
+    pub scope: String,
+    /// Whom it happened to.
+    pub subject: String,
+    /// Its id. Alerts about one event share it.
+    pub event: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Longest time between two that belong together.
+    pub within: Duration,
+}
+
+/// Remembers the event, and says whether another one is near enough.
+pub(crate) fn happened_again(
+    db: &Connection,
+    organization: &OrganizationId,
+    event: &Recurrence,
+) -> Result<bool> {
+    let Recurrence {
+        scope,
+        subject,
+        event: id,
+        at,
+        within,
+    } = event;
+    db.prepare_cached(
+        "INSERT INTO events (organization, scope, subject, event, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        organization.as_str(),
+        scope,
+        subject,
+        id,
+        micros(*at)
+    ])?;
+    let within = i64::try_from(within.as_micros()).unwrap_or(i64::MAX);
+    let (from, to) = (
+        micros(*at).saturating_sub(within),
+        micros(*at).saturating_add(within),
+    );
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (
+               SELECT 1 FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
+                 AND at BETWEEN ?5 AND ?6 AND event <> ?4)",
+        )?
+        .query_row(
+            params![organization.as_str(), scope, subject, id, from, to],
+            |row| row.get(0),
+        )?)
+}
