@@ -4,6 +4,7 @@ use quell_connector::{Connector, connector};
 
 use crate::crowdstrike::CrowdStrike;
 use crate::duo::Duo;
+use crate::github::GitHub;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
@@ -11,6 +12,7 @@ use crate::smtp::Smtp;
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<Duo>(),
+    connector::<GitHub>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

@@ -65,10 +65,10 @@ impl Status {
         let name = user.username.line().unwrap_or_default();
         let text = match self {
             Self::Bypass => format!(
-                "`{name}` is in bypass and signs in without a second factor; Quell could disable it but not put the bypass back. Disable it in the Duo Admin Panel"
+                "`{name}` is in bypass and signs in without a second factor; Quell could disable it but not put the bypass back. Disable it in the Duo Admin Panel."
             ),
             Self::LockedOut => format!(
-                "`{name}` is locked out by Duo for now; Quell could disable it but not put the lock back. Disable it in the Duo Admin Panel"
+                "`{name}` is locked out by Duo for now; Quell could disable it but not put the lock back. Disable it in the Duo Admin Panel."
             ),
             Self::Active | Self::Disabled | Self::PendingDeletion => return None,
         };

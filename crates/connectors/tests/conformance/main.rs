@@ -7,6 +7,7 @@
 
 mod duo;
 mod falcon;
+mod github;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,7 +20,13 @@ use quell_connectors::catalog;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = [cases("crowdstrike", falcon::falcon), cases("duo", duo::duo)];
+    let cases = [
+        cases("crowdstrike", falcon::falcon),
+        cases("duo", duo::duo),
+        github::cases::<{ github::ORG }>("org"),
+        github::cases::<{ github::GHES }>("ghes"),
+        github::cases::<{ github::EMU }>("emu"),
+    ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -78,6 +78,19 @@ impl Credential {
             expires_at: None,
         }
     }
+
+    /// What the vendor says of a personal token in `X-OAuth-Scopes`.
+    pub(crate) fn scopes(&self) -> Option<String> {
+        let scope = |right: &Right| match right {
+            Right::Members => "read:org",
+            Right::MembersWrite => "admin:org",
+            Right::SiteAdmin => "site_admin",
+            Right::Scim => "scim:enterprise",
+            Right::SecretAlerts => "security_events",
+        };
+        let scopes: Vec<&str> = self.rights.iter().map(scope).collect();
+        self.login.as_ref().map(|_| scopes.join(", "))
+    }
 }
 
 pub(crate) fn put(shared: &Shared, credential: Credential) {

@@ -6,7 +6,7 @@ use http::header::{HOST, USER_AGENT};
 use serde_json::{Value, json};
 
 use super::endpoint::{Call, Endpoint, recognise};
-use super::{Right, Shared, alerts, auth, control, people, scim};
+use super::{Credential, Right, Shared, alerts, auth, control, people, scim};
 use crate::clock::timestamp;
 use crate::faults::Fault;
 use crate::http::{Answer, Reply, Request};
@@ -237,6 +237,20 @@ fn run(shared: &Shared, request: &Request, call: &Call) -> Result<Reply, Refusal
         return auth::installation_token(shared, request, subject);
     }
     let caller = auth::admit(shared, request)?;
+    let scopes = caller.scopes();
+    answered(shared, request, call, &caller).map(|reply| match scopes {
+        Some(scopes) => reply.header("x-oauth-scopes", &scopes),
+        None => reply,
+    })
+}
+
+fn answered(
+    shared: &Shared,
+    request: &Request,
+    call: &Call,
+    caller: &Credential,
+) -> Result<Reply, Refusal> {
+    let subject = call.subject.as_str();
     if call
         .endpoint
         .needs()
@@ -245,7 +259,7 @@ fn run(shared: &Shared, request: &Request, call: &Call) -> Result<Reply, Refusal
         return Err(forbidden());
     }
     match call.endpoint {
-        Endpoint::OwnUser => people::own(shared, &caller),
+        Endpoint::OwnUser => people::own(shared, caller),
         Endpoint::ReadUser => {
             people::read(shared, subject, caller.rights.contains(&Right::SiteAdmin))
         }
@@ -253,8 +267,8 @@ fn run(shared: &Shared, request: &Request, call: &Call) -> Result<Reply, Refusal
         Endpoint::SetMembership => people::set_membership(shared, request, subject),
         Endpoint::RemoveMembership => people::remove_membership(shared, subject),
         Endpoint::ListMembers => people::members(shared, request),
-        Endpoint::Suspend => people::suspend(shared, &caller, subject, true),
-        Endpoint::Unsuspend => people::suspend(shared, &caller, subject, false),
+        Endpoint::Suspend => people::suspend(shared, caller, subject, true),
+        Endpoint::Unsuspend => people::suspend(shared, caller, subject, false),
         Endpoint::FindManaged => scim::find(shared, request),
         Endpoint::ReadManaged => scim::read(shared, subject),
         Endpoint::ChangeManaged => scim::change(shared, request, subject),
