@@ -49,6 +49,8 @@ struct Finding {
     created_at: Text,
     updated_at: Text,
     html_url: Text,
+    resolution: Text,
+    resolved_at: Text,
     #[serde(deserialize_with = "or_default")]
     repository: Repository,
     secret_type: Text,
@@ -195,7 +197,7 @@ fn finding(
         detection: subject.detection,
         time,
         updated: moment(&found.updated_at),
-        status: status(&found.state, action),
+        status: status(found, action),
         console_url: console_url(&found.html_url),
         tenant: Some(owner.to_owned()),
         ..draft.alert(format!("{name}/{}/{number}", subject.kind))
@@ -234,7 +236,7 @@ fn subject(path: &str, found: &Finding, repository: &str) -> Result<Subject, Doc
     if let Some(rule) = &found.rule {
         let id = rule.id.line().unwrap_or_else(|| "unnamed rule".to_owned());
         let what = rule.description.line().unwrap_or_else(|| id.clone());
-        // Rules about security have a level; others only say how grave a mistake is.
+        // Listed alerts have a level of their own; webhooks only say how grave a mistake the rule finds.
         let level = rule
             .security_severity_level
             .raw()
@@ -337,15 +339,18 @@ fn severity(level: Option<&str>) -> Severity {
     }
 }
 
-fn status(state: &Text, action: &Text) -> AlertStatus {
+/// Where the alert stands. Webhooks about secrets have no `state`, only what resolved them.
+fn status(found: &Finding, action: &Text) -> AlertStatus {
     let word = |text: &Text| text.raw().unwrap_or_default().to_ascii_lowercase();
-    match (word(state).as_str(), word(action).as_str()) {
-        ("resolved" | "fixed" | "dismissed" | "auto_dismissed" | "closed", _)
-        | ("", "resolved" | "fixed" | "dismissed" | "auto_dismissed") => AlertStatus::Closed,
-        ("open" | "", "reopened" | "reopened_by_user" | "auto_reopened" | "reintroduced") => {
+    let (state, action) = (word(&found.state), word(action));
+    let resolved = found.resolution.raw().is_some() || found.resolved_at.raw().is_some();
+    match state.as_str() {
+        "resolved" | "fixed" | "dismissed" | "auto_dismissed" | "closed" => AlertStatus::Closed,
+        "" if resolved => AlertStatus::Closed,
+        "open" | "" if action.contains("reopened") || action == "reintroduced" => {
             AlertStatus::Reopened
         }
-        ("open", _) | ("", "created") => AlertStatus::New,
+        "open" | "" => AlertStatus::New,
         _ => AlertStatus::Unknown,
     }
 }

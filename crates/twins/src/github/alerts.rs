@@ -25,9 +25,13 @@ pub struct SecretAlert {
     pub validity: String,
     /// Whether it was found in public.
     pub publicly_leaked: bool,
-    #[serde(default)]
+}
+
+/// An alert with its times.
+#[derive(Debug)]
+pub(crate) struct Record {
+    alert: SecretAlert,
     created_at: i64,
-    #[serde(default)]
     updated_at: i64,
 }
 
@@ -42,50 +46,52 @@ impl SecretAlert {
             state: "open".to_owned(),
             validity: "unknown".to_owned(),
             publicly_leaked: false,
-            created_at: 0,
-            updated_at: 0,
         }
     }
+}
 
+impl Record {
     fn json(&self, hidden: bool) -> Value {
-        let full_name = format!("{ORGANIZATION}/{}", self.repository);
+        let alert = &self.alert;
+        let full_name = format!("{ORGANIZATION}/{}", alert.repository);
         let mut body = json!({
-            "number": self.number,
+            "number": alert.number,
             "created_at": rfc3339_seconds(self.created_at),
             "updated_at": rfc3339_seconds(self.updated_at),
-            "url": format!("https://api.github.com/repos/{full_name}/secret-scanning/alerts/{}", self.number),
-            "html_url": format!("https://github.com/{full_name}/security/secret-scanning/{}", self.number),
-            "state": self.state,
-            "resolution": (self.state == "resolved").then_some("revoked"),
-            "secret_type": self.secret_type,
-            "secret_type_display_name": self.secret_type.replace('_', " "),
-            "validity": self.validity,
-            "publicly_leaked": self.publicly_leaked,
+            "url": format!("https://api.github.com/repos/{full_name}/secret-scanning/alerts/{}", alert.number),
+            "html_url": format!("https://github.com/{full_name}/security/secret-scanning/{}", alert.number),
+            "state": alert.state,
+            "resolution": (alert.state == "resolved").then_some("revoked"),
+            "secret_type": alert.secret_type,
+            "secret_type_display_name": alert.secret_type.replace('_', " "),
+            "validity": alert.validity,
+            "publicly_leaked": alert.publicly_leaked,
             "multi_repo": false,
             "push_protection_bypassed": false,
             "push_protection_bypassed_by": null,
-            "repository": {"id": 1, "name": self.repository, "full_name": full_name},
+            "repository": {"id": 1, "name": alert.repository, "full_name": full_name},
         });
         if let (false, Some(body)) = (hidden, body.as_object_mut()) {
-            body.insert("secret".to_owned(), json!(self.secret));
+            body.insert("secret".to_owned(), json!(alert.secret));
         }
         body
     }
 }
 
-pub(crate) fn put(shared: &Shared, mut alert: SecretAlert) {
+pub(crate) fn put(shared: &Shared, alert: SecretAlert) {
     let now = shared.clock.now_ns();
     let mut forge = shared.forge();
-    let same =
-        |other: &SecretAlert| other.repository == alert.repository && other.number == alert.number;
-    alert.created_at = forge
-        .secrets
-        .iter()
-        .find(|a| same(a))
-        .map_or(now, |a| a.created_at);
-    alert.updated_at = now;
+    let same = |other: &Record| {
+        other.alert.repository == alert.repository && other.alert.number == alert.number
+    };
+    let known = forge.secrets.iter().find(|other| same(other));
+    let created_at = known.map_or(now, |known| known.created_at);
     forge.secrets.retain(|other| !same(other));
-    forge.secrets.push(alert);
+    forge.secrets.push(Record {
+        alert,
+        created_at,
+        updated_at: now,
+    });
 }
 
 /// `GET /orgs/{org}/secret-scanning/alerts`
@@ -93,8 +99,12 @@ pub(crate) fn list(shared: &Shared, request: &Request) -> Result<Reply, Refusal>
     let query = request.query();
     let hidden = query.get("hide_secret") == Some("true");
     let forge = shared.forge();
-    let wanted = |alert: &&SecretAlert| query.get("state").is_none_or(|state| alert.state == state);
-    let mut found: Vec<&SecretAlert> = forge.secrets.iter().filter(wanted).collect();
+    let wanted = |record: &&Record| {
+        query
+            .get("state")
+            .is_none_or(|state| record.alert.state == state)
+    };
+    let mut found: Vec<&Record> = forge.secrets.iter().filter(wanted).collect();
     let by_update = query.get("sort") == Some("updated");
     found.sort_by_key(|alert| {
         if by_update {
@@ -108,11 +118,9 @@ pub(crate) fn list(shared: &Shared, request: &Request) -> Result<Reply, Refusal>
     }
     let found: Vec<(String, Value)> = found
         .into_iter()
-        .map(|alert| {
-            (
-                format!("{}/{}", alert.repository, alert.number),
-                alert.json(hidden),
-            )
+        .map(|record| {
+            let key = format!("{}/{}", record.alert.repository, record.alert.number);
+            (key, record.json(hidden))
         })
         .collect();
     paged_by(request, &found)

@@ -113,7 +113,7 @@ pub(crate) struct Forge {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) users: Vec<people::Record>,
     pub(crate) managed: Vec<scim::Record>,
-    pub(crate) secrets: Vec<SecretAlert>,
+    pub(crate) secrets: Vec<alerts::Record>,
     pub(crate) settle: Duration,
     pub(crate) accepts_after: Option<Duration>,
     /// What the App was granted.
