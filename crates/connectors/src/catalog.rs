@@ -4,6 +4,7 @@ use quell_connector::{Connector, connector};
 
 use crate::crowdstrike::CrowdStrike;
 use crate::duo::Duo;
+use crate::entra_id::EntraId;
 use crate::github::GitHub;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
@@ -13,6 +14,7 @@ pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<Duo>(),
     connector::<GitHub>(),
+    connector::<EntraId>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

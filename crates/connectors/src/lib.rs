@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod crowdstrike;
 pub mod duo;
+pub mod entra_id;
 pub mod github;
 pub mod slack;
 pub mod smtp;

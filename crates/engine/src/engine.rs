@@ -55,6 +55,8 @@ pub struct Connection {
     pub connected: Connected,
     /// Only alerts of this customer at the vendor are taken; any, when missing.
     pub tenant: Option<String>,
+    /// The connection that acts on accounts its alerts name, where it cannot itself.
+    pub accounts: Option<ConnectionId>,
 }
 
 impl Connection {
@@ -64,6 +66,7 @@ impl Connection {
         Self {
             connected,
             tenant: None,
+            accounts: None,
         }
     }
 }

@@ -66,6 +66,10 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
+    }
+
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
         self.0
             .iter()

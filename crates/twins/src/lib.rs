@@ -5,12 +5,14 @@
 //! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
 //! sides would repeat one misunderstanding.
 //!
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`duo`] is Duo, [`github`] is GitHub, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`duo`] is Duo, [`entra_id`] is Microsoft Entra ID,
+//! [`github`] is GitHub, [`slack`] is Slack. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
 pub mod duo;
+pub mod entra_id;
 pub mod faults;
 pub mod github;
 pub mod requests;
@@ -39,6 +41,9 @@ pub enum Error {
     /// No host has this agent id.
     #[error("no host with agent id `{0}`")]
     UnknownHost(String),
+    /// No user has this id or name.
+    #[error("no user `{0}`")]
+    UnknownUser(String),
     /// A raw alert document lacks a member without which the vendor's API could not serve it.
     #[error("alert document without `{0}`")]
     IncompleteAlert(&'static str),

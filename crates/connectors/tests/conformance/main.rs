@@ -6,6 +6,7 @@
 )]
 
 mod duo;
+mod entra_id;
 mod falcon;
 mod github;
 #[path = "../support/mod.rs"]
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         github::cases::<{ github::ORG }>("org"),
         github::cases::<{ github::GHES }>("ghes"),
         github::cases::<{ github::EMU }>("emu"),
+        cases("entra-id", entra_id::entra),
     ];
     let trials = cases.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
