@@ -68,6 +68,10 @@ pub trait Bench: Send + Sync + 'static {
     fn slow(&self, row: About, by: Duration);
     /// How often the target was really changed.
     fn changes(&self, row: About, target: &Entity) -> u64;
+    /// Whether there are credentials to ask for; some vendors have each request signed instead.
+    fn signs_in() -> bool {
+        true
+    }
     /// How often credentials were asked for.
     fn sign_ins(&self) -> u64;
 }

@@ -4,7 +4,9 @@ use quell_connector::{Connector, connector};
 
 use crate::active_directory::ActiveDirectory;
 use crate::crowdstrike::CrowdStrike;
+use crate::duo::Duo;
 use crate::entra_id::EntraId;
+use crate::github::GitHub;
 use crate::google_workspace::GoogleWorkspace;
 use crate::okta::Okta;
 use crate::slack::Slack;
@@ -15,8 +17,10 @@ pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<EntraId>(),
     connector::<ActiveDirectory>(),
-    connector::<GoogleWorkspace>(),
     connector::<Okta>(),
+    connector::<GoogleWorkspace>(),
+    connector::<Duo>(),
+    connector::<GitHub>(),
     connector::<Slack>(),
     connector::<Smtp>(),
 ];

@@ -53,6 +53,13 @@ impl Flag {
     }
 }
 
+/// For `deserialize_with`: the default where the document says `null`.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
 /// A list, a single item, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
@@ -241,6 +248,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<List<T>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(members)).map(|item| List(vec![item]))
+    }
+
+    fn visit_u64<E: Error>(self, item: u64) -> Result<List<T>, E> {
+        T::deserialize(item.into_deserializer()).map(|item| List(vec![item]))
     }
 
     fn visit_str<E: Error>(self, item: &str) -> Result<List<T>, E> {

@@ -7,7 +7,9 @@
 pub mod active_directory;
 pub mod catalog;
 pub mod crowdstrike;
+pub mod duo;
 pub mod entra_id;
+pub mod github;
 pub mod google_workspace;
 pub mod okta;
 pub mod slack;

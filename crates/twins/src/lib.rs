@@ -5,16 +5,15 @@
 //! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
 //! sides would repeat one misunderstanding.
 //!
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`entra_id`] is Microsoft Entra ID, [`slack`] is Slack. What they share is here: a
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`google_workspace`] is Google
-//! Workspace, [`slack`] is Slack. What they share is here: a
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`okta`] is Okta, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module, named after the product. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
+pub mod duo;
 pub mod entra_id;
 pub mod faults;
+pub mod github;
 pub mod google_workspace;
 pub mod okta;
 pub mod requests;

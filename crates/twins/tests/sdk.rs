@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use quell_twins::crowdstrike::{self, CrowdStrike, Fleet, Settle};
+use quell_twins::duo::{self, Duo};
 use quell_twins::entra_id::{self, EntraId, GLOBAL_ADMINISTRATOR, OnPremises, UserSpec};
+use quell_twins::github::{self, GitHub};
 use quell_twins::google_workspace::{self, GoogleWorkspace};
 use quell_twins::okta::{self, Okta};
 use quell_twins::slack::{self, Slack};
@@ -96,4 +98,18 @@ async fn google_workspace_twin_satisfies_the_vendors_python_client() -> Outcome 
 async fn okta_twin_satisfies_the_vendors_python_sdk() -> Outcome {
     let twin = Okta::start(okta::Config::manual()).await?;
     agrees("okta.py", &[&twin.base_url()]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn duo_twin_satisfies_the_vendors_python_sdk() -> Outcome {
+    let twin = Duo::start(duo::Config::manual()).await?;
+    agrees("duo.py", &[&twin.base_url()]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_twin_satisfies_the_python_sdk() -> Outcome {
+    let twin = GitHub::start(github::Config::manual()).await?;
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/github/app_key.pem");
+    let key = key.display().to_string();
+    agrees("github_rest.py", &[&twin.base_url(), &key]).await
 }

@@ -14,7 +14,7 @@ mod request;
 mod sign;
 mod transport;
 
-pub use ::http::{HeaderMap, HeaderName, Method, StatusCode};
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 pub use auth::{Authenticate, Grant};
 pub use dialect::{Complaint, Dialect, Quota, SIGN_IN, epoch_or_delta_seconds};
 pub use guard::resolve;

@@ -258,6 +258,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_carries_the_headers_it_was_given() {
+        let vendor = Vendor::answering(&["200 OK"]).await;
+        let (plane, cx) = plane(&vendor, Witness::default());
+        let name = HeaderName::from_static("x-version");
+        let request = request(Repeat::Read).header(name, HeaderValue::from_static("7"));
+        plane.send(&cx, request).await.unwrap();
+        assert_eq!(vendor.saw("x-version").await, [["7"]]);
+    }
+
+    #[tokio::test]
     async fn a_proof_covers_the_credential_and_takes_the_place_of_a_header_of_its_name() {
         let vendor = Vendor::answering(&["200 OK"]).await;
         let (plane, cx) = plane(&vendor, Witness::default());

@@ -135,6 +135,7 @@ impl Exchange {
         request: &Request,
     ) -> Result<Reply> {
         let mut headers = HeaderMap::from_iter([(USER_AGENT, AGENT)]);
+        headers.extend(request.headers.iter().cloned());
         let body = match &request.body {
             Body::Form(body) => Some((FORM, body.clone())),
             Body::Json(body) => Some((JSON, body.clone())),
@@ -220,12 +221,12 @@ impl Exchange {
         } else {
             words
         };
-        let wait = matches!(
-            reply.status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        )
-        .then(|| (self.dialect.retry_after)(&reply.headers, cx.clock().now()))
-        .flatten();
+        // Some vendors throttle with another status than 429.
+        let throttled =
+            kind == Kind::RateLimited || reply.status == StatusCode::SERVICE_UNAVAILABLE;
+        let wait = throttled
+            .then(|| (self.dialect.retry_after)(&reply.headers, cx.clock().now()))
+            .flatten();
         Error::new(kind, request.operation, detail)
             .code(code.unwrap_or_else(|| reply.status.as_u16().to_string()))
             .request_id(reply.request_id.clone())

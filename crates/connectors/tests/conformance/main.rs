@@ -6,8 +6,10 @@
 )]
 
 mod domain;
+mod duo;
 mod entra_id;
 mod falcon;
+mod github;
 #[path = "../support/google_workspace.rs"]
 mod google_lab;
 mod google_workspace;
@@ -38,6 +40,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let cases = [
         cases("crowdstrike", falcon::falcon),
+        cases("duo", duo::duo),
+        github::cases::<{ github::ORG }>("org"),
+        github::cases::<{ github::GHES }>("ghes"),
+        github::cases::<{ github::EMU }>("emu"),
         cases("entra-id", entra_id::entra),
         cases("google-workspace", google_workspace::google),
         cases("okta", okta::okta),
