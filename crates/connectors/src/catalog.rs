@@ -5,6 +5,8 @@ use quell_connector::{Connector, connector};
 use crate::active_directory::ActiveDirectory;
 use crate::crowdstrike::CrowdStrike;
 use crate::entra_id::EntraId;
+use crate::google_workspace::GoogleWorkspace;
+use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
@@ -12,6 +14,8 @@ use crate::smtp::Smtp;
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<EntraId>(),
+    connector::<GoogleWorkspace>(),
+    connector::<Okta>(),
     connector::<ActiveDirectory>(),
     connector::<Slack>(),
     connector::<Smtp>(),

@@ -8,7 +8,10 @@ pub mod active_directory;
 pub mod catalog;
 pub mod crowdstrike;
 pub mod entra_id;
+pub mod google_workspace;
+pub mod okta;
 pub mod slack;
 pub mod smtp;
 
+mod lenient;
 mod wording;

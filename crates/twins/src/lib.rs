@@ -6,12 +6,17 @@
 //! sides would repeat one misunderstanding.
 //!
 //! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`entra_id`] is Microsoft Entra ID, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`google_workspace`] is Google
+//! Workspace, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`okta`] is Okta, [`slack`] is Slack. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
 pub mod entra_id;
 pub mod faults;
+pub mod google_workspace;
+pub mod okta;
 pub mod requests;
 pub mod slack;
 
@@ -47,4 +52,7 @@ pub enum Error {
     /// The clock cannot show this instant (nanoseconds since 1970 must fit 64 bits).
     #[error("time `{0}` is out of range")]
     TimeOutOfRange(jiff::Timestamp),
+    /// The operating system gives no random numbers to make a key from.
+    #[error("no random numbers to make a key from")]
+    NoRandomness,
 }

@@ -228,10 +228,11 @@ pub(super) async fn find_users(plane: &Plane, cx: &Call, filter: &str) -> Result
     list(plane, cx, request, |found: &[wire::User]| found.len() > 1).await
 }
 
-/// The directory roles a user holds, also through groups.
+/// The directory roles a user holds, also through groups. Nothing is selected: with parameters of the query the vendor
+/// wants to be asked in its advanced way.
 pub(super) async fn roles_of(plane: &Plane, cx: &Call, id: &str) -> Result<Vec<wire::Role>> {
     let path = user_path(id, "/transitiveMemberOf/microsoft.graph.directoryRole");
-    let request = Request::get(ROLES_READ, path).query("$select", "id,displayName,roleTemplateId");
+    let request = Request::get(ROLES_READ, path);
     list(plane, cx, request, |_: &[wire::Role]| false).await
 }
 

@@ -85,7 +85,7 @@ impl Default for Poll {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notifications {
-    /// Public address of this connection's pushes, with https.
+    /// Public address of this connection's pushes, with https (`"https://quell.example.com/api/v1/hooks/entra"`).
     pub url: String,
     /// Where the text is kept that each notification must carry, 16 to 128 characters.
     pub client_state: SecretRef,

@@ -8,6 +8,12 @@
 mod domain;
 mod entra_id;
 mod falcon;
+#[path = "../support/google_workspace.rs"]
+mod google_lab;
+mod google_workspace;
+mod okta;
+#[path = "../okta/lab.rs"]
+mod okta_lab;
 #[expect(
     dead_code,
     clippy::indexing_slicing,
@@ -26,12 +32,15 @@ use libtest_mimic::{Arguments, Trial};
 use quell_connector::BoxFuture;
 use quell_connector::conformance::{self, Bench, Case};
 use quell_connectors::catalog;
+use support::clock;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let cases = [
         cases("crowdstrike", falcon::falcon),
         cases("entra-id", entra_id::entra),
+        cases("google-workspace", google_workspace::google),
+        cases("okta", okta::okta),
         cases("active-directory", domain::domain),
     ];
     // Without Samba some are listed as ignored; `cargo xtask test` runs them all.

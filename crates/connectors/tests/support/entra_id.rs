@@ -73,7 +73,7 @@ impl Lab {
             "graph_url": self.twin.base_url(),
             "write_back": true,
             "notifications": {
-                "url": "https://quell.example/api/v1/intake/entra",
+                "url": "https://quell.example/api/v1/hooks/entra",
                 "client_state": "env:CLIENT_STATE",
             },
         });

@@ -321,6 +321,15 @@ impl EntraId {
         self.shared.raise(risk)
     }
 
+    /// A detection's document as reads show it.
+    pub fn detection(&self, id: &str) -> Option<Value> {
+        let now = self.shared.clock.now_ns();
+        let risk = self.shared.risk();
+        let mut shown = risk.shown(now);
+        let found = shown.find(|document| document.get("id").and_then(Value::as_str) == Some(id));
+        found.cloned().map(Value::Object)
+    }
+
     /// Adds a detection document as it is, or replaces the one with the same id.
     ///
     /// # Errors

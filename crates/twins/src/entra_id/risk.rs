@@ -25,6 +25,8 @@ pub struct RiskSpec {
     pub sign_in: bool,
     /// When it was found; the twin's present when absent.
     pub detected_at: Option<jiff::Timestamp>,
+    /// Seconds from the activity until it was found.
+    pub found_after_seconds: u64,
     /// Seconds from now until reads show it.
     pub shown_after_seconds: u64,
 }
@@ -39,6 +41,7 @@ impl Default for RiskSpec {
             request_id: None,
             sign_in: true,
             detected_at: None,
+            found_after_seconds: 120,
             shown_after_seconds: 0,
         }
     }
@@ -98,6 +101,8 @@ impl Risk {
         let request = spec.sign_in.then_some(&subject.request_id);
         let request = spec.request_id.as_ref().or(request);
         let level = spec.level.clone();
+        let found_after = i64::try_from(spec.found_after_seconds).unwrap_or(0);
+        let activity = detected.saturating_sub(found_after.saturating_mul(1_000_000_000));
         let document = json!({
             "id": subject.id,
             "requestId": request,
@@ -117,7 +122,7 @@ impl Risk {
                 "countryOrRegion": "NO",
                 "geoCoordinates": {"latitude": 60.39, "longitude": 5.32},
             },
-            "activityDateTime": rfc3339(detected.saturating_sub(120_000_000_000)),
+            "activityDateTime": rfc3339(activity),
             "detectedDateTime": rfc3339(detected),
             "lastUpdatedDateTime": rfc3339(detected),
             "userId": subject.user,
