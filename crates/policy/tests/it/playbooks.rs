@@ -1,7 +1,7 @@
 //! What is proposed for an alert, what is not, and why.
 
 use quell_model::alert::Prevention;
-use quell_model::entity::{File, Host, Process, ProcessRole};
+use quell_model::entity::{Account, File, Host, Process, ProcessRole};
 use quell_model::{Alert, AlertKind, AlertStatus, AssetFacts, Entity, Severity};
 use quell_policy::{Plan, Playbook, Playbooks, Source};
 
@@ -304,7 +304,7 @@ fn a_playbook_of_one_s_own_stands_beside_the_shipped_ones_or_replaces_one() {
         text: &other,
     }])
     .unwrap();
-    assert_eq!(beside.iter().count(), 2);
+    assert_eq!(beside.iter().count(), 3);
     let plan = beside.propose(&alert(vec![host().into()]));
     assert_eq!(
         plan.proposals.len(),
@@ -341,4 +341,53 @@ fn an_alert_somebody_closed_proposes_nothing_and_says_so() {
             "block_hash?target-missing",
         ],
     );
+}
+
+#[test]
+fn the_second_time_is_proposed_with_its_window_and_only_where_the_alert_counts() {
+    let ana = Account {
+        principal: Some("ana@corp.example".into()),
+        ..Account::default()
+    };
+    let sign_in = |severity| Alert {
+        kind: AlertKind::RiskySignIn,
+        severity,
+        ..alert(vec![ana.clone().into()])
+    };
+    check(
+        &sign_in(Severity::High),
+        &["revoke_sessions", "reset_password"],
+    );
+    check(
+        &sign_in(Severity::Medium),
+        &["revoke_sessions", "reset_password?does-not-count"],
+    );
+    let again: Vec<_> = plan(&sign_in(Severity::High))
+        .proposals
+        .iter()
+        .map(|proposal| proposal.again.map(|again| again.within.as_secs() / 3600))
+        .collect();
+    assert_eq!(again, [None, Some(24)]);
+}
+
+#[test]
+fn a_window_that_makes_no_sense_is_refused_at_its_line() {
+    for within in ["0s", "800h", "-1h"] {
+        let text = format!(
+            "name = \"x\"\ntitle = \"X\"\nalert = \"risky_sign_in\"\n[[propose]]\n\
+             action = \"reset_password\"\nagain = {{ within = \"{within}\" }}\n"
+        );
+        let refused = Playbook::parse("x.toml", &text).unwrap_err().to_string();
+        assert!(refused.contains("a minute to 30 days"), "{refused}");
+        assert!(refused.contains("x.toml:6"), "{refused}");
+    }
+}
+
+#[test]
+fn the_playbook_in_the_guide_loads() {
+    let guide = include_str!("../../../../docs/guides/risky-sign-in.md");
+    let start = guide.find("name = \"risky-sign-in\"").unwrap();
+    let text = guide[start..].split("```").next().unwrap();
+    let playbook = Playbook::parse("guide", text).unwrap();
+    assert_eq!(playbook.name, "risky-sign-in");
 }

@@ -90,7 +90,7 @@ fn what_a_person_may_newly_approve_is_found() -> Outcome {
 }
 
 fn a_loosened_cell_of_the_matrix_is_found_and_named() -> Outcome {
-    let text = "[actions.revoke_sessions]\nany = \"auto\"\nvip = \"ask\"";
+    let text = "[actions.disable_account]\nany = \"auto\"\nvip = \"ask\"";
     let mine = Settings::load(&named("policy/policy.toml", text))?
         .matrix
         .rules();
@@ -101,12 +101,12 @@ fn a_loosened_cell_of_the_matrix_is_found_and_named() -> Outcome {
     let [found] = <[_; 1]>::try_from(found).map_err(|found| format!("{found:#?}"))?;
     assert_eq!(
         (found.action, found.mode),
-        (ActionType::RevokeSessions, Mode::Auto)
+        (ActionType::DisableAccount, Mode::Auto)
     );
     assert_eq!(
         counter_example(found.verdict)?.to_string(),
-        "Quell may revoke sessions by itself. Target: account (not critical, no labels, on no list). \
-         Alert: severity high, no confidence given. Permitted by `revoke-sessions-any` \
+        "Quell may disable account by itself. Target: account (not critical, no labels, on no list). \
+         Alert: severity high, no confidence given. Permitted by `disable-account-any` \
          (policy/policy.toml:2)."
     );
     Ok(())
