@@ -10,6 +10,7 @@
 //! is proposed, whether the organization opted in, or what was done before; the engine does.
 
 pub mod approvals;
+mod ask_user;
 mod breaker;
 pub mod budget;
 mod diagnostics;
@@ -26,6 +27,7 @@ mod question;
 mod rule;
 mod settings;
 
+pub use ask_user::AskUser;
 pub use approvals::Approvals;
 pub use breaker::Storm;
 pub use budget::{Budget, Budgets};
