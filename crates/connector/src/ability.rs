@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::Result;
+use crate::sign::unique_id;
 use crate::{BoxFuture, Call};
 
 /// A source of alerts that is asked again and again.
@@ -185,6 +186,20 @@ pub struct Attempt {
     pub nonce: String,
     /// Proves to the provider that whoever redeems the code began the sign-in (RFC 7636).
     pub verifier: Secret,
+}
+
+impl Attempt {
+    /// A sign-in that ends at `redirect_uri`.
+    #[must_use]
+    pub fn new(redirect_uri: String) -> Self {
+        Self {
+            redirect_uri,
+            state: unique_id(),
+            nonce: unique_id(),
+            // Longer than the 43 characters that RFC 7636 asks for at least.
+            verifier: Secret::new(format!("{}{}", unique_id(), unique_id())),
+        }
+    }
 }
 
 /// Who somebody is, as the organization's identity provider says.

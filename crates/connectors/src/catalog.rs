@@ -3,6 +3,7 @@
 use quell_connector::{Connector, connector};
 
 use crate::crowdstrike::CrowdStrike;
+use crate::oidc::Oidc;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
@@ -11,6 +12,7 @@ pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
     connector::<Slack>(),
     connector::<Smtp>(),
+    connector::<Oidc>(),
 ];
 
 /// The connector with this id.

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod crowdstrike;
+pub mod oidc;
 pub mod slack;
 pub mod smtp;
 

@@ -5,6 +5,7 @@ use quell_model::{ActionId, ActionState, AlertStatus, Notice, NoticeKind};
 use quell_store::{Job, Result};
 use tracing::{error, warn};
 
+use crate::ask_user::is_answer;
 use crate::engine::Engine;
 use crate::pace;
 
@@ -97,7 +98,7 @@ impl Engine {
         // The alerts that joined the action are told as well: each stands for itself in the console.
         for record in alerts
             .iter()
-            .filter(|record| record.connection == connected.id)
+            .filter(|record| record.connection == connected.id && !is_answer(&record.alert))
         {
             write_back
                 .write_back(&cx, &record.alert.id, &update)

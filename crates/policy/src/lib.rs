@@ -27,8 +27,8 @@ mod question;
 mod rule;
 mod settings;
 
-pub use ask_user::AskUser;
 pub use approvals::Approvals;
+pub use ask_user::AskUser;
 pub use breaker::Storm;
 pub use budget::{Budget, Budgets};
 pub use diagnostics::{Diagnostic, Diagnostics, Source, listing, suggestion};

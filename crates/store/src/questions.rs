@@ -1,9 +1,7 @@
 //! Questions to the person an alert is about, and what they answered. The first answer holds.
 
 use jiff::Timestamp;
-use quell_model::{
-    AlertId, ConnectionId, IncidentId, OrganizationId, QuestionId, entity::Account,
-};
+use quell_model::{AlertId, ConnectionId, IncidentId, OrganizationId, QuestionId, entity::Account};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
