@@ -63,7 +63,7 @@ pub enum AnswerError {
 }
 
 /// The detection of the alert that a no becomes.
-pub const USER_SAYS_NO: &str = "user-says-no";
+pub(crate) const USER_SAYS_NO: &str = "user-says-no";
 
 impl Engine {
     /// How people are asked, where they are.
