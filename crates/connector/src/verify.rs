@@ -151,3 +151,127 @@ pub fn claims(token: &str, keys: &[VerifyingKey]) -> Result<Value, Unverified> {
     }
     document::from_slice(&read(payload)?).map_err(|_| SHAPE)
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+    use quell_model::Secret;
+    use ring::hmac;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+    use serde_json::json;
+
+    use super::*;
+    use crate::sign::{SigningKey, jwt};
+
+    /// A fresh P-256 key of this name: to sign with, and as a key set has it.
+    fn pair(kid: &str) -> (SigningKey, Value) {
+        let random = SystemRandom::new();
+        let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let der = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
+        let body = STANDARD.encode(der.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let public = EcdsaKeyPair::from_pkcs8(kind, der.as_ref(), &random).unwrap();
+        let (x, y) = public.public_key().as_ref()[1..].split_at(32);
+        let jwk = json!({
+            "kty": "EC", "crv": "P-256", "kid": kid,
+            "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+        });
+        (SigningKey::from_pem(&Secret::new(pem)).unwrap(), jwk)
+    }
+
+    fn token(key: &SigningKey, header: &Value) -> String {
+        let claims = json!({ "sub": "ana" });
+        let signed = jwt(key, Algorithm::Es256, header, &claims).unwrap();
+        signed.expose().to_owned()
+    }
+
+    fn keys(jwks: &[&Value]) -> Vec<VerifyingKey> {
+        jwks.iter()
+            .filter_map(|jwk| VerifyingKey::from_jwk(jwk))
+            .collect()
+    }
+
+    #[test]
+    fn what_a_known_key_signed_is_read_and_what_another_signed_is_not() {
+        let ((ours, jwk), (theirs, other)) = (pair("1"), pair("2"));
+        let keys = keys(&[&other, &jwk]);
+        let good = token(&ours, &json!({ "kid": "1" }));
+        assert_eq!(claims(&good, &keys).unwrap()["sub"], "ana");
+        let forged = token(&theirs, &json!({ "kid": "1" }));
+        assert!(matches!(
+            claims(&forged, &keys),
+            Err(Unverified::Refused(_))
+        ));
+        let unknown = token(&ours, &json!({ "kid": "3" }));
+        assert_eq!(claims(&unknown, &keys), Err(Unverified::UnknownKey));
+        let nameless = token(&ours, &json!({}));
+        assert_eq!(claims(&nameless, &keys), Err(Unverified::UnknownKey));
+        assert!(claims(&nameless, &keys[1..]).is_ok());
+    }
+
+    #[test]
+    fn a_changed_token_is_refused() {
+        let (ours, jwk) = pair("1");
+        let keys = keys(&[&jwk]);
+        let good = token(&ours, &json!({ "kid": "1" }));
+        let parts: Vec<&str> = good.split('.').collect();
+        let eve = URL_SAFE_NO_PAD.encode(r#"{"sub":"eve"}"#);
+        for bad in [
+            format!("{}.{eve}.{}", parts[0], parts[2]),
+            format!("{}.{}.", parts[0], parts[1]),
+            format!("{}.{}", parts[0], parts[1]),
+            format!("{good}.x"),
+            String::new(),
+        ] {
+            assert!(claims(&bad, &keys).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_algorithm_is_the_keys_and_never_the_tokens() {
+        let (ours, jwk) = pair("1");
+        let rsa = json!({ "kty": "RSA", "kid": "r", "n": "sXch", "e": "AQAB" });
+        let keys = keys(&[&jwk, &rsa]);
+        let unsigned = |header: Value| {
+            let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            format!("{}.{}", part(header), part(json!({ "sub": "eve" })))
+        };
+        for alg in ["none", "None", "HS256", "PS256", "RS384", ""] {
+            let header = json!({ "alg": alg, "kid": "1" });
+            assert!(
+                claims(&format!("{}.", unsigned(header)), &keys).is_err(),
+                "{alg}"
+            );
+        }
+        // The public key, taken for a shared secret.
+        let message = unsigned(json!({ "alg": "HS256", "kid": "1" }));
+        let shared = hmac::Key::new(hmac::HMAC_SHA256, jwk.to_string().as_bytes());
+        let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&shared, message.as_bytes()));
+        assert!(claims(&format!("{message}.{tag}"), &keys).is_err());
+        // A good signature whose header names the other kind of key, or the other algorithm.
+        for header in [json!({ "kid": "r" }), json!({ "kid": "1", "alg": "RS256" })] {
+            let refused = claims(&token(&ours, &header), &keys);
+            assert!(matches!(refused, Err(Unverified::Refused(_))), "{header}");
+        }
+        let critical = json!({ "kid": "1", "crit": ["exp"], "exp": 1 });
+        assert!(claims(&token(&ours, &critical), &keys).is_err());
+    }
+
+    #[test]
+    fn keys_for_something_else_are_no_keys() {
+        let (_, jwk) = pair("1");
+        for (name, value) in [
+            ("use", "enc"),
+            ("alg", "ES384"),
+            ("alg", "HS256"),
+            ("crv", "P-384"),
+            ("kty", "oct"),
+            ("x", "AAAA"),
+        ] {
+            let mut other = jwk.clone();
+            other[name] = value.into();
+            assert!(VerifyingKey::from_jwk(&other).is_none(), "{name} {value}");
+        }
+    }
+}

@@ -124,3 +124,125 @@ fn account(issuer: &Url, claims: &Value, subject: &str) -> Option<(String, Strin
     };
     Some((provider.to_owned(), id.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000;
+
+    fn claims() -> Value {
+        json!({
+            "iss": "https://login.example.com", "aud": "quell", "sub": "1", "nonce": "n",
+            "exp": NOW + 300, "iat": NOW - 1,
+        })
+    }
+
+    fn checked(changes: Value) -> Result<(), &'static str> {
+        let mut claims = claims();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let expected = Expected {
+            issuer: "https://login.example.com",
+            client_id: "quell",
+            nonce: "n",
+            now: Timestamp::from_second(NOW).unwrap(),
+        };
+        check(&claims, &expected)
+    }
+
+    #[test]
+    fn a_token_for_this_client_sign_in_and_moment_is_believed() {
+        for good in [
+            json!({}),
+            json!({ "aud": ["quell"] }),
+            json!({ "aud": ["quell", "other"], "azp": "quell" }),
+            json!({ "azp": "quell" }),
+            json!({ "exp": NOW - 59 }),
+            json!({ "iat": NOW + 59 }),
+            json!({ "auth_time": NOW - 600 }),
+        ] {
+            assert_eq!(checked(good.clone()), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_anything_else_is_refused() {
+        for bad in [
+            json!({ "iss": "https://login.example.com/" }),
+            json!({ "iss": null }),
+            json!({ "aud": "other" }),
+            json!({ "aud": [] }),
+            json!({ "aud": null }),
+            json!({ "aud": ["quell", "other"] }),
+            json!({ "aud": ["quell", "other"], "azp": "other" }),
+            json!({ "azp": "other" }),
+            json!({ "nonce": "m" }),
+            json!({ "nonce": null }),
+            json!({ "nonce": "" }),
+            json!({ "exp": NOW - 60 }),
+            json!({ "exp": null }),
+            json!({ "exp": "1890000000" }),
+            json!({ "iat": NOW - 700 }),
+            json!({ "iat": NOW + 120 }),
+            json!({ "iat": null }),
+            json!({ "nbf": NOW + 120 }),
+            json!({ "auth_time": NOW - 3600 }),
+        ] {
+            assert!(checked(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    fn who(issuer: &str, claim: Option<&str>, changes: Value) -> Identity {
+        identity(&changes, &issuer.parse().unwrap(), claim).unwrap()
+    }
+
+    #[test]
+    fn only_what_the_provider_vouches_for_is_a_principal() {
+        let all = json!({
+            "sub": "1", "email": "a@x.example", "email_verified": true,
+            "preferred_username": "b@x.example", "upn": "c@x.example",
+        });
+        let issuer = "https://login.example.com";
+        assert_eq!(
+            who(issuer, None, all.clone()).principals,
+            ["a@x.example", "b@x.example", "c@x.example"]
+        );
+        assert_eq!(
+            who(issuer, Some("upn"), all.clone()).principals,
+            ["c@x.example"]
+        );
+        assert!(who(issuer, Some("other"), all).principals.is_empty());
+        for unverified in [json!(false), json!("true"), json!(null)] {
+            let claims =
+                json!({ "sub": "1", "email": "a@x.example", "email_verified": unverified });
+            assert!(who(issuer, None, claims).principals.is_empty());
+        }
+    }
+
+    #[test]
+    fn ids_count_only_at_the_provider_that_made_them() {
+        let claims = json!({ "sub": "00u1", "oid": "o-1" });
+        for (issuer, account) in [
+            (
+                "https://login.microsoftonline.com/t/v2.0",
+                Some(("entra_id", "o-1")),
+            ),
+            ("https://corp.okta.com", Some(("okta", "00u1"))),
+            (
+                "https://accounts.google.com",
+                Some(("google_workspace", "00u1")),
+            ),
+            ("https://evilokta.com", None),
+            ("https://okta.com.evil.example", None),
+            ("https://login.microsoftonline.com.evil.example", None),
+        ] {
+            let found = who(issuer, None, claims.clone()).account;
+            let wanted = account.map(|(provider, id)| (provider.to_owned(), id.to_owned()));
+            assert_eq!(found, wanted, "{issuer}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use quell_connector::{
 };
 use quell_engine::{AskUser, Connection};
 use quell_model::alert::Prevention;
-use quell_model::entity::{Account, NetworkIndicator};
+use quell_model::entity::{Account, IndicatorKind, NetworkIndicator};
 use quell_model::{Alert, AlertKind, AlertStatus, AssetFacts, Secret, Severity};
 use quell_store::Store;
 use serde::Deserialize;
@@ -110,8 +110,8 @@ fn normalise(json: &RawValue) -> std::result::Result<Alert, DocumentError> {
         ..Account::default()
     };
     let place = NetworkIndicator {
+        kind: IndicatorKind::Ip,
         value: "203.0.113.7".to_owned(),
-        ..NetworkIndicator::default()
     };
     Ok(Alert {
         source: "house".into(),
