@@ -26,7 +26,7 @@ form{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.5rem 0}\
 a.button,button{font:inherit;font-weight:600;text-decoration:none;text-align:center;cursor:pointer;\
 flex:1 1 12rem;padding:.8rem 1.25rem;border:2px solid var(--accent);border-radius:.5rem;\
 color:var(--accent);background:none}\
-a.button{display:inline-block;margin:1rem 0}\
+a.button{display:block;max-width:20rem;margin:1rem 0}\
 a.button:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:3px}\
 small{display:block;opacity:.75}";
 
@@ -67,7 +67,7 @@ fn sentences(status: StatusCode, title: &str, sentences: &[&str]) -> Response {
 /// What whoever has the link sees: nothing about the account.
 pub(crate) fn start(token: &str) -> Response {
     let body = format!(
-        "<p>Your security team asks about a sign-in. To see it and to answer, sign in as you always do.</p>\n\
+        "<p>Your security team asks about a sign‑in. To see it and to answer, sign in as you always do.</p>\n\
          {}<small>Opening this page answers nothing. It never asks for your password itself.</small>\n",
         sign_in(token, "Sign in to answer")
     );

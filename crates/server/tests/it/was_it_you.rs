@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};
 use quell_connector::ability::Abilities;
 use quell_connector::{
@@ -18,6 +20,7 @@ use quell_store::Store;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::app::{Answer, TestApp, id, rules};
 
@@ -419,6 +422,10 @@ async fn pages_run_no_script_and_may_not_be_framed() {
         ] {
             assert!(policy.contains(part), "{policy}");
         }
+        let (_, style) = page.text.split_once("<style>").unwrap();
+        let (style, _) = style.split_once("</style>").unwrap();
+        let digest = STANDARD.encode(Sha256::digest(style));
+        assert!(policy.contains(&digest), "browsers would not use the style");
         assert_eq!(page.headers["cache-control"], "no-store");
         assert_eq!(page.headers["referrer-policy"], "no-referrer");
         assert!(!page.text.contains("<script"));
