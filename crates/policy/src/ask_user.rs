@@ -77,3 +77,47 @@ impl AskUser {
         merged
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    fn load(text: &str) -> Result<AskUser, String> {
+        let name = "policy.toml";
+        let loaded = Settings::load(&Source { name, text });
+        loaded
+            .map(|settings| settings.ask_user)
+            .map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn nobody_is_asked_as_it_ships() {
+        assert_eq!(load(""), Ok(AskUser::default()));
+        assert!(!AskUser::default().on);
+    }
+
+    #[test]
+    fn what_is_written_holds_and_the_rest_stays() {
+        let asks = load("[ask_user]\non = true\nanswer_within = \"30m\"").unwrap();
+        assert_eq!(
+            (asks.on, asks.answer_within),
+            (true, Duration::from_secs(1800))
+        );
+        assert_eq!(asks.kinds, [AlertKind::RiskySignIn]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_its_name() {
+        for (text, key) in [
+            ("answer_within = \"0s\"", "ask_user.answer_within"),
+            ("answer_within = \"25h\"", "ask_user.answer_within"),
+            ("kinds = []", "ask_user.kinds"),
+            ("kinds = [\"rain\"]", "rain"),
+            ("of = true", "of"),
+        ] {
+            let wrong = load(&format!("[ask_user]\n{text}")).unwrap_err();
+            assert!(wrong.contains(key), "{wrong}");
+        }
+    }
+}

@@ -21,6 +21,7 @@ use program::Folder;
 use quell::config::Document;
 use quell::serve::Running;
 use quell_connector::SystemClock;
+use quell_model::Clock;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -80,7 +81,7 @@ async fn a_person_who_says_no_raises_an_alert_of_their_own() {
     let server = server.unwrap();
     let mut events = server.engine.events();
 
-    let now = jiff::Timestamp::now();
+    let now = SystemClock.now();
     let alert = json!({
         "composite_id": "c1:ind:c1:1", "cid": "c1", "product": "idp",
         "type": "idp-session-source-user-endpoint-target-info",

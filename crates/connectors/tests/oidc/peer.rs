@@ -26,8 +26,7 @@ impl Peer {
         );
         let lock = std::fs::read_to_string(here.join("package-lock.json")).unwrap();
         if std::fs::read_to_string(installed.join("installed.json")).ok() != Some(lock) {
-            let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-            let mut xtask = Command::new(cargo);
+            let mut xtask = Command::new("cargo");
             xtask.args(["xtask", "npm"]).current_dir(root);
             let ran = xtask.output().await.unwrap();
             let said = String::from_utf8_lossy(&ran.stderr).into_owned();
