@@ -4,14 +4,15 @@
 //! and it can only ever make Quell do more, or leave off what has not begun. INVARIANT: a yes approves
 //! nothing and takes nothing back; whoever stole a session could say it too.
 
-use jiff::{SignedDuration, Timestamp};
+mod question;
+
+use jiff::Timestamp;
 use quell_connector::call::later;
-use quell_connector::{Attempt, Error as VendorError, Identity, Kind, Letter, SignIn, Tell};
+use quell_connector::{Attempt, Error as VendorError, Identity, Kind, SignIn, Tell};
 use quell_model::alert::Prevention;
-use quell_model::entity::Account;
 use quell_model::{
     ActionState, Alert, AlertId, AlertKind, AlertStatus, AssetFacts, Cause, ConnectionId, Entity,
-    IncidentId, QuestionId, Secret, Severity, text,
+    IncidentId, QuestionId, Secret, Severity,
 };
 use quell_store::{
     ActionFilter, Answered, Asked, Error, Job, NewQuestion, Question, Recurrence, Result,
@@ -28,6 +29,10 @@ use crate::pace;
 use crate::rules::Rules;
 use crate::seal;
 use crate::step::Step;
+
+use question::{letter, name, person, places, same};
+
+pub use question::{is_about, when};
 
 /// How people are reached and recognised.
 #[derive(Debug, Clone)]
@@ -252,6 +257,16 @@ impl Engine {
         self.0.store.finish(job.claim.clone()).await
     }
 
+    /// The vendor's id of an alert; of the one it is about, when it is a person's answer.
+    pub(crate) async fn vendors_id(&self, alert: &Alert) -> Result<String> {
+        match alert.id.strip_prefix(ANSWER) {
+            Some(question) if alert.detection == USER_SAYS_NO => {
+                Ok(self.0.store.question(question).await?.question.vendor_id)
+            }
+            _ => Ok(alert.id.clone()),
+        }
+    }
+
     async fn note_yes(&self, question: &Question, answer: &UserAnswer) -> Result<()> {
         let filter = ActionFilter {
             states: vec![ActionState::AwaitingApproval],
@@ -334,121 +349,6 @@ impl Engine {
 /// What ids of alerts begin with that are answers, and no vendor's.
 const ANSWER: &str = "answer:";
 
-/// Whether an alert is the answer of a person, which its vendor knows nothing of.
-pub(crate) fn is_answer(alert: &Alert) -> bool {
-    alert.detection == USER_SAYS_NO && alert.id.starts_with(ANSWER)
-}
-
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-/// The one person an alert is about, and their mail address.
-fn person(alert: &Alert) -> Option<(Account, String)> {
-    let mut found: Option<(Account, String)> = None;
-    for entity in &alert.entities {
-        let Entity::Account(account) = entity else {
-            continue;
-        };
-        let Some(address) = account.principal.as_deref().and_then(address) else {
-            continue;
-        };
-        match &found {
-            // Whose sign-in it was cannot be told.
-            Some((_, other)) if *other != address => return None,
-            Some(_) => {}
-            None => found = Some((account.clone(), address)),
-        }
-    }
-    found
-}
-
-/// The principal as a mail address, in lower case, if it looks like one.
-fn address(principal: &str) -> Option<String> {
-    let (local, domain) = principal.split_once('@')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._%+-'".contains(c);
-    let sound = !local.is_empty()
-        && local.chars().all(plain)
-        && domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty())
-        && domain
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
-        && principal.len() <= 254;
-    sound.then(|| principal.to_ascii_lowercase())
-}
-
-/// Addresses the sign-in came from.
-fn places(alert: &Alert) -> Vec<String> {
-    let indicators = alert.entities.iter().filter_map(|entity| match entity {
-        Entity::NetworkIndicator(indicator) => indicator.value.parse::<std::net::IpAddr>().ok(),
-        _ => None,
-    });
-    indicators.take(5).map(|ip| ip.to_string()).collect()
-}
-
-/// Whether somebody is the person a question is about.
-#[must_use]
-pub fn is_about(question: &Question, identity: &Identity) -> bool {
-    let by_name = identity
-        .principals
-        .iter()
-        .any(|principal| principal.to_lowercase() == question.subject);
-    let account = &question.account;
-    let by_id = identity.account.as_ref().is_some_and(|(provider, id)| {
-        account.provider.as_deref() == Some(provider) && account.id.as_deref() == Some(id)
-    });
-    by_name || by_id
-}
-
-fn same(account: &Account, question: &Question) -> bool {
-    let principal = account.principal.as_deref().map(str::to_lowercase);
-    principal.as_deref() == Some(&question.subject)
-        || (account.id.is_some() && account.id == question.account.id)
-}
-
-/// What the record calls whoever answered.
-fn name(question: &Question, identity: &Identity) -> String {
-    let principals = &identity.principals;
-    let own = principals
-        .iter()
-        .find(|principal| principal.to_lowercase() == question.subject)
-        .or(principals.first());
-    let name = text::line(own.unwrap_or(&question.subject));
-    name.chars().take(254).collect()
-}
-
-/// "14:05 UTC on 3 March 2026".
-#[must_use]
-pub fn when(at: Timestamp) -> String {
-    // Whole minutes, so that nobody who was half a minute off says no.
-    let minute = at.round(jiff::Unit::Minute).unwrap_or(at);
-    minute.strftime("%H:%M UTC on %-d %B %Y").to_string()
-}
-
-fn letter(question: &Question, link: String) -> Letter {
-    let place = match question.places.as_slice() {
-        [] => String::new(),
-        places => format!(", from the internet address {}", places.join(" or ")),
-    };
-    let left = question.expires.duration_since(question.asked);
-    let hours = quell_policy::budget::words(left.max(SignedDuration::ZERO).unsigned_abs());
-    Letter {
-        subject: "Was this you? A sign-in to your account".to_owned(),
-        lines: vec![
-            format!(
-                "Somebody signed in to your account {} at {}{place}. It looked unusual.",
-                question.subject,
-                when(question.time)
-            ),
-            "Please say whether it was you. You will be asked to sign in first, on the page where you \
-             always do; opening the link answers nothing."
-                .to_owned(),
-            format!(
-                "The question is open for {hours}. If you do not answer, nothing changes. This message \
-                 never asks for your password: if you doubt it, ask your security team."
-            ),
-        ],
-        link,
-    }
 }

@@ -337,3 +337,20 @@ async fn the_link_of_another_question_is_no_link_to_this_one() {
     }
     assert!(asked(&world).await.question.expires > world.clock.now());
 }
+
+#[tokio::test]
+async fn what_a_no_led_to_is_told_on_the_page_of_the_alert_it_is_about() {
+    let mut world = world();
+    world.cloud.lock().takes_comments = true;
+    world.restart();
+    accept(&world, sign_in("a", 0)).await;
+    answer(&world, false).await;
+    assert_eq!(passwords(&world), 1);
+    let comments = world.cloud.lock().comments.clone();
+    assert!(
+        comments.iter().all(|(alert, _)| alert == "a"),
+        "{comments:#?}"
+    );
+    let last = &comments.last().unwrap().1;
+    assert!(last.contains("Done: reset"), "{last}");
+}

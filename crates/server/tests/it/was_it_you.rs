@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::app::{Answer, TestApp, id, rules};
+use crate::app::{Answer, TestApp, VIEWER, id, rules};
 
 /// Reports risky sign-ins, writes letters and signs people in. Clones share their state.
 #[derive(Clone, Default)]
@@ -257,6 +257,16 @@ async fn whoever_signs_in_as_the_person_answers_once() {
         assert_eq!(asking.answer().await, Some(yes));
         let set = done.headers["set-cookie"].to_str().unwrap();
         assert!(set.contains("Max-Age=0"), "{set}");
+        let action = asking.app.stored().await[0].action.id;
+        let shown = asking
+            .app
+            .get(VIEWER, &format!("/api/v1/actions/{action}"))
+            .await;
+        let asked = &shown.ok()["asked"][0];
+        assert_eq!(
+            (&asked["yes"], &asked["person"]),
+            (&yes.into(), &"Ana@corp.example".into())
+        );
         let again = asking.post(&asking.path, &cookie, form).await;
         assert_eq!(again.status, StatusCode::CONFLICT);
     }
