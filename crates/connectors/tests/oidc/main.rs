@@ -77,6 +77,18 @@ async fn a_code_counts_once_for_the_sign_in_that_it_ended_and_for_this_client() 
 }
 
 #[tokio::test]
+async fn a_key_that_is_new_at_the_provider_is_asked_for() {
+    let mut peer = Peer::start().await;
+    let oidc = peer.connect("quell", true);
+    oidc.begin(&attempt()).await.unwrap();
+    peer.order(serde_json::json!({ "keys": "2" })).await;
+    let attempt = attempt();
+    let back = peer.sign_in(&oidc, &attempt, "ana@corp.example").await;
+    let identity = oidc.finish(&attempt, &code(&back)).await.unwrap();
+    assert_eq!(identity.principals, ["ana@corp.example"]);
+}
+
+#[tokio::test]
 async fn wrong_credentials_and_another_issuer_are_said_to_be_so() {
     let mut peer = Peer::start().await;
     let good = peer.connect("quell", true);

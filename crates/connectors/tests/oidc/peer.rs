@@ -57,13 +57,18 @@ impl Peer {
     /// Where a person's browser ends up that was sent to `address` and signs in as `login`.
     pub(crate) async fn sign_in_at(&mut self, address: &str, login: &str) -> String {
         let order = json!({ "address": address, "login": login });
-        let line = format!("{order}\n");
-        self.orders.write_all(line.as_bytes()).await.unwrap();
-        let answer = self.answers.next_line().await.unwrap().unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let answer = self.order(order).await;
         match answer["back"].as_str() {
             Some(back) => back.to_owned(),
             None => panic!("{answer}"),
         }
+    }
+
+    /// Carries out an order and says what came of it.
+    pub(crate) async fn order(&mut self, order: Value) -> Value {
+        let line = format!("{order}\n");
+        self.orders.write_all(line.as_bytes()).await.unwrap();
+        let answer = self.answers.next_line().await.unwrap().unwrap();
+        serde_json::from_str(&answer).unwrap()
     }
 }

@@ -1,7 +1,8 @@
 // An independent OpenID Connect provider, and a person with a browser that signs in at it.
 //
-// Prints one JSON line with its issuer, then answers each JSON line on its standard input with one: what a
-// browser brings back to the redirect address after signing in as `login`. Ends with its standard input.
+// Prints one JSON line with its issuer, then answers each JSON line on its standard input with one: where a
+// browser ends up that signs in as `login`, or, to `keys`, that it signs with other keys from now on. Ends
+// with its standard input.
 
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
@@ -28,7 +29,7 @@ const client = (id, alg, more) => ({
   id_token_signed_response_alg: alg,
   ...more,
 });
-const provider = new Provider(issuer, {
+const provider = (generation) => new Provider(issuer, {
   clients: [
     client("quell", "RS256", { client_secret: "s3cret/+ :%" }),
     client("quell-elliptic", "ES256", { client_secret: "s3cret/+ :%" }),
@@ -36,8 +37,8 @@ const provider = new Provider(issuer, {
   ],
   jwks: {
     keys: [
-      key("rsa", { modulusLength: 2048 }, "rsa-1", "RS256"),
-      key("ec", { namedCurve: "P-256" }, "ec-1", "ES256"),
+      key("rsa", { modulusLength: 2048 }, `rsa-${generation}`, "RS256"),
+      key("ec", { namedCurve: "P-256" }, `ec-${generation}`, "ES256"),
     ],
   },
   cookies: { keys: ["only for tests"] },
@@ -54,7 +55,8 @@ const provider = new Provider(issuer, {
     }),
   }),
 });
-server.on("request", provider.callback());
+let serve = provider("1").callback();
+server.on("request", (request, response) => serve(request, response));
 say({ issuer });
 
 // Follows the provider's pages as a browser would, and stops where they lead back to the client.
@@ -89,7 +91,12 @@ async function signIn(address, login) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { address, login } = JSON.parse(line);
+  const { keys, address, login } = JSON.parse(line);
+  if (keys) {
+    serve = provider(keys).callback();
+    say({ keys });
+    continue;
+  }
   say(await signIn(address, login));
 }
 process.exit(0);
