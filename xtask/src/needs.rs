@@ -93,6 +93,29 @@ pub(crate) fn solver() -> Result<&'static str> {
     })
 }
 
+/// Makes sure that the tests of Active Directory have a domain controller to run. Answers with a note.
+pub(crate) fn samba() -> Result<&'static str> {
+    // The tests start `samba`, make its domain with Debian's own Python, and look at it with OpenLDAP's
+    // tools. Debian starts none of it by itself.
+    let present = || {
+        let modules = ["-c", "import samba.samdb, samba.provision"];
+        answers(program("samba").arg("--version"))
+            && answers(program("/usr/bin/python3").args(modules))
+            && answers(program("ldapsearch").arg("-VV"))
+            && answers(program("openssl").arg("version"))
+    };
+    let installed = debian(
+        "`samba` as a domain controller, with which the Active Directory connector is tested,",
+        present,
+        &["samba-ad-dc", "samba-ad-provision", "ldap-utils", "openssl"],
+    )?;
+    Ok(if installed {
+        "installed it with apt-get"
+    } else {
+        "already there"
+    })
+}
+
 /// Installs packages unless what they bring is there. Answers whether that was needed.
 fn debian(what: &str, present: impl Fn() -> bool, packages: &[&str]) -> Result<bool> {
     if present() {

@@ -28,6 +28,7 @@ pub(crate) fn command() -> Result<ExitCode> {
     report.stage("python packages", python_packages)?;
     report.stage("node packages", node_packages)?;
     report.stage("solver", solver)?;
+    report.stage("domain controller", domain_controller)?;
     report.stage("clippy", clippy)?;
     let built = report.stage("build", build)?;
     for (name, stage) in [
@@ -65,6 +66,10 @@ fn node_packages() -> Result<Verdict> {
 
 fn solver() -> Result<Verdict> {
     Ok(Verdict::of(true, String::new()).noting(needs::solver()?))
+}
+
+fn domain_controller() -> Result<Verdict> {
+    Ok(Verdict::of(true, String::new()).noting(needs::samba()?))
 }
 
 fn clippy() -> Result<Verdict> {

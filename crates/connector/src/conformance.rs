@@ -58,12 +58,20 @@ pub trait Bench: Send + Sync + 'static {
     fn knows_every_target(_row: About) -> bool {
         false
     }
+    /// Why a case cannot be tried here, for those the vendor leaves no room for.
+    fn leaves_out(_row: About, _case: &str) -> Option<&'static str> {
+        None
+    }
     /// Makes trouble.
     fn make(&self, row: About, trouble: Trouble);
     /// Makes the effect show this late.
     fn slow(&self, row: About, by: Duration);
     /// How often the target was really changed.
     fn changes(&self, row: About, target: &Entity) -> u64;
+    /// Whether there are credentials to ask for; some vendors have each request signed instead.
+    fn signs_in() -> bool {
+        true
+    }
     /// How often credentials were asked for.
     fn sign_ins(&self) -> u64;
 }
@@ -90,6 +98,9 @@ pub fn cases<B: Bench>(
         let about = row.about;
         let mut add = |name: &str, run: fn(Stand<B>) -> BoxFuture<'static, Outcome>| {
             if name == MISSING && B::knows_every_target(about) {
+                return;
+            }
+            if B::leaves_out(about, name).is_some() {
                 return;
             }
             cases.push(Case {

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use quell_model::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding,
 };
 use ring::{hmac, rsa};
 use rustls::pki_types::PrivateKeyDer;
@@ -83,6 +84,26 @@ impl SigningKey {
                 "is not in PKCS #8 form; `openssl pkcs8 -topk8 -nocrypt` makes it so".to_owned(),
             ),
         }
+    }
+
+    /// A new P-256 key that lives in this process alone, and its public part as a JWK (RFC 7517).
+    ///
+    /// # Errors
+    /// When the operating system has no random numbers.
+    pub fn fresh() -> Result<(Self, Value), String> {
+        let random = SystemRandom::new();
+        let made = |_| "no key can be made: there are no random numbers".to_owned();
+        let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let der = EcdsaKeyPair::generate_pkcs8(kind, &random).map_err(made)?;
+        let key = EcdsaKeyPair::from_pkcs8(kind, der.as_ref(), &random)
+            .map_err(|_| "the key that was made cannot be used".to_owned())?;
+        // The point without compression: a 4, then both coordinates.
+        let point = key.public_key().as_ref();
+        let part = |range| URL_SAFE_NO_PAD.encode(point.get(range).unwrap_or_default());
+        let public = serde_json::json!({
+            "kty": "EC", "crv": "P-256", "x": part(1..33), "y": part(33..65),
+        });
+        Ok((Self(Kind::P256(Box::new(key))), public))
     }
 
     /// The algorithm to use where the vendor leaves it open.
@@ -192,7 +213,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ring::signature::{ECDSA_P256_SHA256_FIXED, KeyPair, UnparsedPublicKey};
+    use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
     use super::*;
 
@@ -237,6 +258,24 @@ mod tests {
             header,
             serde_json::json!({ "alg": "ES256", "typ": "JWT", "kid": "k1" })
         );
+    }
+
+    #[test]
+    fn a_fresh_key_signs_for_the_public_part_that_came_with_it() {
+        let (key, public) = SigningKey::fresh().unwrap();
+        let claims = serde_json::json!({});
+        let token = jwt(&key, Algorithm::Es256, &claims, &claims).unwrap();
+        let (message, signature) = token.expose().rsplit_once('.').unwrap();
+        let part = |name: &str| {
+            URL_SAFE_NO_PAD
+                .decode(public[name].as_str().unwrap())
+                .unwrap()
+        };
+        let point = [vec![4], part("x"), part("y")].concat();
+        let verifier = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        assert!(verifier.verify(message.as_bytes(), &signature).is_ok());
+        assert_ne!(SigningKey::fresh().unwrap().1, public);
     }
 
     #[test]

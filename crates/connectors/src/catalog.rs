@@ -2,14 +2,26 @@
 
 use quell_connector::{Connector, connector};
 
+use crate::active_directory::ActiveDirectory;
 use crate::crowdstrike::CrowdStrike;
+use crate::duo::Duo;
+use crate::entra_id::EntraId;
+use crate::github::GitHub;
+use crate::google_workspace::GoogleWorkspace;
 use crate::oidc::Oidc;
+use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
 
 /// Every connector. A new vendor is one line here.
 pub static CATALOG: &[Connector] = &[
     connector::<CrowdStrike>(),
+    connector::<EntraId>(),
+    connector::<ActiveDirectory>(),
+    connector::<Okta>(),
+    connector::<GoogleWorkspace>(),
+    connector::<Duo>(),
+    connector::<GitHub>(),
     connector::<Slack>(),
     connector::<Smtp>(),
     connector::<Oidc>(),

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
-use quell_model::{ActionType, AlertId, AssetClass, Effect, IncidentId, Outcome, Reason};
+use quell_model::{
+    ActionType, AlertId, AssetClass, ConnectionId, Effect, Entity, IncidentId, Outcome, Reason,
+};
 use quell_policy::budget::Counted;
 use quell_policy::{Budgets, Diagnostics, Folder};
 use quell_store::AlertRecord;
@@ -153,17 +155,15 @@ impl Engine {
             let engine = self.clone();
             replay = aside(move || {
                 for record in &alerts {
-                    replay.take(record, |effect| engine.supports(record, effect));
+                    replay.take(record, |effect, target| {
+                        let source = engine.connection(&record.connection)?;
+                        engine.through(source, effect, target)
+                    });
                 }
                 replay
             })
             .await?;
         }
-    }
-
-    fn supports(&self, record: &AlertRecord, effect: Effect) -> bool {
-        self.connection(&record.connection)
-            .is_some_and(|connection| connection.connected.facts(effect).is_some())
     }
 }
 
@@ -307,18 +307,22 @@ impl Replay {
         }
     }
 
-    fn take(&mut self, record: &AlertRecord, supports: impl Fn(Effect) -> bool) {
+    fn take<'c>(
+        &mut self,
+        record: &AlertRecord,
+        through: impl Fn(Effect, &Entity) -> Option<&'c ConnectionId>,
+    ) {
         self.alerts += 1;
         let at = Standpoint {
             connection: &record.connection,
             now: record.received,
         };
         let same = std::sync::Arc::ptr_eq(&self.old.rules, &self.new.rules);
-        let old = plan::plan(&self.old.rules, at, &record.alert, &supports);
+        let old = plan::plan(&self.old.rules, at, &record.alert, &through);
         let new = if same {
             old.clone()
         } else {
-            plan::plan(&self.new.rules, at, &record.alert, &supports)
+            plan::plan(&self.new.rules, at, &record.alert, &through)
         };
         for planned in old.actions {
             self.place(record, &planned, false);

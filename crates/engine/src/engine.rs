@@ -59,6 +59,8 @@ pub struct Connection {
     pub connected: Connected,
     /// Only alerts of this customer at the vendor are taken; any, when missing.
     pub tenant: Option<String>,
+    /// The connection that acts on accounts its alerts name, where it cannot itself.
+    pub accounts: Option<ConnectionId>,
 }
 
 impl Connection {
@@ -68,6 +70,7 @@ impl Connection {
         Self {
             connected,
             tenant: None,
+            accounts: None,
         }
     }
 }

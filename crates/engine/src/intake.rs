@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{
     Action, ActionId, ActionState, ActionType, Alert, AlertId, Cause, Clocks, ConnectionId,
-    Decision, Effect, EffectBy, FileFacts, IncidentId, NoticeKind, Outcome, Reason, Transition,
+    Decision, Effect, EffectBy, Entity, FileFacts, IncidentId, NoticeKind, Outcome, Reason,
+    Transition,
 };
 use quell_policy::budget::{Counted, Per};
 use quell_policy::{Budget, Storm};
@@ -141,8 +142,8 @@ impl Engine {
             connection: &connected.id,
             now: received,
         };
-        let supports = |effect| connected.facts(effect).is_some();
-        let plan = plan::plan(rules, at, &alert, supports);
+        let through = |effect, target: &Entity| self.through(source, effect, target);
+        let plan = plan::plan(rules, at, &alert, through);
         let id = AlertId::new(self.0.ids.uuid());
         let incident = IncidentId::new(self.0.ids.uuid());
         let mut proposed = Vec::with_capacity(plan.actions.len());
@@ -150,14 +151,7 @@ impl Engine {
         for planned in plan.actions {
             let again = planned.recurrence(&connected.id, &alert);
             let (mut entry, claim) = self
-                .propose(
-                    rules,
-                    &connected.id,
-                    &alert,
-                    (id, incident),
-                    planned,
-                    received,
-                )
+                .propose(rules, &alert, (id, incident), planned, received)
                 .await;
             entry.again = again;
             mine.push((entry.transitions.clone(), claim));
@@ -233,6 +227,25 @@ impl Engine {
         })
     }
 
+    /// The connection through which an alert of `source` is acted on: its own, or the one that the
+    /// organization's accounts are acted on through.
+    pub(crate) fn through<'a>(
+        &'a self,
+        source: &'a Connection,
+        effect: Effect,
+        target: &Entity,
+    ) -> Option<&'a ConnectionId> {
+        let own = &source.connected;
+        if own.facts(effect).is_some() {
+            return Some(&own.id);
+        }
+        // Only by an address: the vendor's own id of an account means nothing to another one.
+        let addressed = matches!(target, Entity::Account(account) if account.principal.is_some());
+        let other = self.connection(source.accounts.as_ref().filter(|_| addressed)?)?;
+        let connected = &other.connected;
+        connected.facts(effect).map(|_| &connected.id)
+    }
+
     /// Executes a just placed action that is this worker's already.
     fn go_on(
         &self,
@@ -278,7 +291,6 @@ impl Engine {
     async fn propose(
         &self,
         rules: &Arc<Rules>,
-        connection: &ConnectionId,
         alert: &Alert,
         (alert_id, incident): (AlertId, IncidentId),
         planned: Planned,
@@ -292,7 +304,7 @@ impl Engine {
             organization: self.organization().clone(),
             incident,
             alert: alert_id,
-            connection: connection.clone(),
+            connection: planned.connection,
             action: planned.action,
             note: first_note(planned.action, state),
             target: planned.target,
@@ -325,7 +337,7 @@ impl Engine {
         // intent goes into the same commit, so that the call leaves after one flush; a one-shot's
         // intent is written just before the call, because an intent without a receipt means for it
         // that nobody knows.
-        if !self.is_paused(connection)
+        if !self.is_paused(&entry.action.connection)
             && let Some(permit) = self.free_worker().await
         {
             let until = quell_connector::call::later(now, pace::LEASE);

@@ -45,6 +45,8 @@ pub struct Planned {
     pub listed: Listed,
     /// It is for the second time only.
     pub again: Option<Again>,
+    /// The connection it goes through.
+    pub connection: ConnectionId,
 }
 
 /// Where and when it is decided: what list entries may be limited to.
@@ -56,13 +58,14 @@ pub struct Standpoint<'a> {
     pub now: Timestamp,
 }
 
-/// Plans for an alert. `supports` says whether the alert's connection can do an effect.
+/// Plans for an alert. `through` names the connection that can do an effect to an entity: the alert's
+/// own, another one, or none.
 #[must_use]
-pub fn plan(
+pub fn plan<'c>(
     rules: &Rules,
     at: Standpoint<'_>,
     alert: &Alert,
-    supports: impl Fn(Effect) -> bool,
+    through: impl Fn(Effect, &Entity) -> Option<&'c ConnectionId>,
 ) -> Plan {
     let proposed = rules.playbooks.propose(alert);
     let basis = basis(alert);
@@ -73,9 +76,10 @@ pub fn plan(
         .map(|proposal| {
             let asset = asset(rules, alert, &proposal.target);
             let mut listed = Listed::default();
-            let decision = match proposal.gap {
-                Some(gap) => Decision::new(Outcome::Manual, vec![gap]),
-                None if !supports(proposal.action.effect()) => Decision::because(
+            let able = through(proposal.action.effect(), &proposal.target);
+            let decision = match (proposal.gap, able) {
+                (Some(gap), _) => Decision::new(Outcome::Manual, vec![gap]),
+                (None, None) => Decision::because(
                     Outcome::Manual,
                     "action-not-supported",
                     format!(
@@ -84,7 +88,11 @@ pub fn plan(
                         proposal.action.phrase()
                     ),
                 ),
-                None => {
+                (None, Some(connection)) => {
+                    let at = Standpoint {
+                        connection,
+                        now: at.now,
+                    };
                     // No document says more of a file; the vendor does, when it is read.
                     let file = FileFacts::default();
                     let decision;
@@ -115,6 +123,7 @@ pub fn plan(
                 decision,
                 listed,
                 again: proposal.again,
+                connection: able.unwrap_or(at.connection).clone(),
             }
         })
         .collect();

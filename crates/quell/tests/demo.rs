@@ -9,7 +9,7 @@ use program::{Running, quell, quell_with};
 fn the_unattended_demo_finds_every_effect_in_the_vendors_state() {
     let ran = quell(&["demo", "--once", "--listen", "127.0.0.1:0"]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
-    assert!(ran.out.contains("14 of 14 as expected"), "{}", ran.out);
+    assert!(ran.out.contains("19 of 19 as expected"), "{}", ran.out);
     assert!(!ran.out.contains('\u{1b}'));
 }
 

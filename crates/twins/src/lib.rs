@@ -5,12 +5,17 @@
 //! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
 //! sides would repeat one misunderstanding.
 //!
-//! Each vendor is one module. [`crowdstrike`] is CrowdStrike Falcon, [`slack`] is Slack. What they share is here: a
+//! Each vendor is one module, named after the product. What they share is here: a
 //! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
 
 pub mod clock;
 pub mod crowdstrike;
+pub mod duo;
+pub mod entra_id;
 pub mod faults;
+pub mod github;
+pub mod google_workspace;
+pub mod okta;
 pub mod requests;
 pub mod slack;
 
@@ -37,10 +42,16 @@ pub enum Error {
     /// No host has this agent id.
     #[error("no host with agent id `{0}`")]
     UnknownHost(String),
+    /// No user has this id or name.
+    #[error("no user `{0}`")]
+    UnknownUser(String),
     /// A raw alert document lacks a member without which the vendor's API could not serve it.
     #[error("alert document without `{0}`")]
     IncompleteAlert(&'static str),
     /// The clock cannot show this instant (nanoseconds since 1970 must fit 64 bits).
     #[error("time `{0}` is out of range")]
     TimeOutOfRange(jiff::Timestamp),
+    /// The operating system gives no random numbers to make a key from.
+    #[error("no random numbers to make a key from")]
+    NoRandomness,
 }

@@ -76,6 +76,12 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
         "send mail through the `smtp` connector",
     ),
     (
+        // What is not HTTP is a connector's own affair, and still only a connector's.
+        "tokio-rustls",
+        &["quell-connectors"],
+        "reach the vendor through a connector",
+    ),
+    (
         // Proofs are about the rules themselves, so they need the language these are in.
         "cedar-policy",
         &["quell-policy", "quell-proof"],

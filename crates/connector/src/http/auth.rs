@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use quell_model::Secret;
 use reqwest::Url;
 
+use super::sign::Sign;
 use super::transport::Exchange;
 use crate::error::Result;
 use crate::{BoxFuture, Call};
@@ -19,6 +20,12 @@ pub trait Authenticate: Send + Sync {
         cx: &'a Call,
         exchange: &'a Exchange,
     ) -> BoxFuture<'a, Result<Grant>>;
+
+    /// What signs every request of the connection, those that obtain credentials included; asked
+    /// once. Credentials that a signature is made with are the signer's own, and so is their refresh.
+    fn signer(&self) -> Option<Arc<dyn Sign>> {
+        None
+    }
 }
 
 /// Credentials and where they are good for.

@@ -61,7 +61,7 @@ impl Plane {
                 })?,
         };
         Ok(Self {
-            exchange: Exchange::new(dialect, allowed, settings)?,
+            exchange: Exchange::new(dialect, allowed, settings, source.signer())?,
             session: Session::new(source),
             buckets: Buckets::new(
                 dialect.quotas,

@@ -1,7 +1,7 @@
 //! One request to a vendor and its reply.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,6 +53,8 @@ pub struct Request {
     /// Error statuses whose reply the operation reads itself, because the body says more than the
     /// status (which target of a batch failed, and how).
     pub answers: &'static [u16],
+    /// Headers beside those that every request has. No secrets: those are the grant's.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Request {
@@ -108,6 +110,7 @@ impl Request {
             repeat,
             reply_limit: REPLY_LIMIT,
             answers: &[],
+            headers: Vec::new(),
         }
     }
 
@@ -122,6 +125,13 @@ impl Request {
     #[must_use]
     pub const fn answers(mut self, statuses: &'static [u16]) -> Self {
         self.answers = statuses;
+        self
+    }
+
+    /// Carries a header that the vendor asks for.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 

@@ -1,17 +1,19 @@
-//! One exchange with the vendor: send, read within the size cap, classify. No retries here.
+//! One exchange with the vendor: sign, send, read within the size cap, classify. No retries here, but
+//! for the one a refusal asks for that says how to sign.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use quell_model::Secret;
 use reqwest::Url;
 
 use super::dialect::{Complaint, Dialect};
 use super::guard::{AllowList, Resolver};
 use super::request::{Body, Repeat, Reply, Request};
+use super::sign::{self, Sign};
 use crate::Call;
 use crate::error::{Error, Kind, Result};
 use crate::settings::{ConfigError, HttpSettings};
@@ -25,6 +27,7 @@ pub struct Exchange {
     client: reqwest::Client,
     allowed: AllowList,
     dialect: Dialect,
+    signer: Option<Arc<dyn Sign>>,
 }
 
 impl Exchange {
@@ -36,6 +39,7 @@ impl Exchange {
         dialect: Dialect,
         allowed: Vec<String>,
         settings: &HttpSettings,
+        signer: Option<Arc<dyn Sign>>,
     ) -> Result<Self, ConfigError> {
         // Two crates may have linked a TLS provider; the first to install one wins, and both are ring.
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
@@ -59,6 +63,7 @@ impl Exchange {
             client,
             allowed: AllowList::new(allowed),
             dialect,
+            signer,
         })
     }
 
@@ -84,7 +89,15 @@ impl Exchange {
                     "the address is not one this connection may call",
                 )
             })?;
-        let attempt = self.attempt(url, authorization, request);
+        let attempt = async {
+            let reply = self.attempt(cx, &url, authorization, request).await?;
+            match &self.signer {
+                Some(signer) if sign::again(&**signer, &reply) => {
+                    self.attempt(cx, &url, authorization, request).await
+                }
+                _ => Ok(reply),
+            }
+        };
         tokio::select! {
             biased;
             reply = attempt => reply,
@@ -116,20 +129,22 @@ impl Exchange {
 
     async fn attempt(
         &self,
-        url: Url,
+        cx: &Call,
+        url: &Url,
         authorization: Option<&Secret>,
         request: &Request,
     ) -> Result<Reply> {
-        let mut sent = self
-            .client
-            .request(request.method.clone(), url)
-            .header(USER_AGENT, AGENT);
-        sent = match &request.body {
-            Body::Form(body) => sent.header(CONTENT_TYPE, FORM).body(body.clone()),
-            Body::Json(body) => sent.header(CONTENT_TYPE, JSON).body(body.clone()),
-            Body::Empty if request.method == Method::GET => sent,
-            Body::Empty => sent.header(CONTENT_TYPE, JSON).body(Bytes::new()),
+        let mut headers = HeaderMap::from_iter([(USER_AGENT, AGENT)]);
+        headers.extend(request.headers.iter().cloned());
+        let body = match &request.body {
+            Body::Form(body) => Some((FORM, body.clone())),
+            Body::Json(body) => Some((JSON, body.clone())),
+            Body::Empty if request.method == Method::GET => None,
+            Body::Empty => Some((JSON, Bytes::new())),
         };
+        if let Some((kind, _)) = &body {
+            headers.insert(CONTENT_TYPE, kind.clone());
+        }
         if let Some(secret) = authorization {
             let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
                 Error::new(
@@ -139,7 +154,20 @@ impl Exchange {
                 )
             })?;
             value.set_sensitive(true);
-            sent = sent.header(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let body = body.map(|(_, body)| body);
+        if let Some(signer) = &self.signer {
+            let covered = body.as_deref().unwrap_or_default();
+            let now = cx.clock().now();
+            sign::prove(&**signer, now, request, url, covered, &mut headers)?;
+        }
+        let mut sent = self
+            .client
+            .request(request.method.clone(), url.clone())
+            .headers(headers);
+        if let Some(body) = body {
+            sent = sent.body(body);
         }
         let mut reply = sent.send().await.map_err(|error| {
             if error.is_connect() {
@@ -193,12 +221,12 @@ impl Exchange {
         } else {
             words
         };
-        let wait = matches!(
-            reply.status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        )
-        .then(|| (self.dialect.retry_after)(&reply.headers, cx.clock().now()))
-        .flatten();
+        // Some vendors throttle with another status than 429.
+        let throttled =
+            kind == Kind::RateLimited || reply.status == StatusCode::SERVICE_UNAVAILABLE;
+        let wait = throttled
+            .then(|| (self.dialect.retry_after)(&reply.headers, cx.clock().now()))
+            .flatten();
         Error::new(kind, request.operation, detail)
             .code(code.unwrap_or_else(|| reply.status.as_u16().to_string()))
             .request_id(reply.request_id.clone())

@@ -12,7 +12,6 @@ mod config;
 mod feed;
 mod hashes;
 mod hosts;
-mod lenient;
 mod probe;
 mod processes;
 mod region;
@@ -35,6 +34,7 @@ pub use alerts::{composite_id_in, normalise};
 pub use config::{Config, Poll};
 pub use region::Region;
 
+use crate::lenient;
 use auth::Credentials;
 use hosts::Hosts;
 use processes::Guests;

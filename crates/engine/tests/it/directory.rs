@@ -71,7 +71,17 @@ impl Cloud {
 
     fn with<T>(&self, account: &Account, act: impl FnOnce(&mut User) -> T) -> Result<T> {
         let id = account.id.as_deref().unwrap_or_default();
-        match self.lock().users.get_mut(id) {
+        let name = account
+            .principal
+            .as_deref()
+            .and_then(|name| name.split('@').next());
+        let mut state = self.lock();
+        let known = if state.users.contains_key(id) {
+            Some(id)
+        } else {
+            name
+        };
+        match known.and_then(|id| state.users.get_mut(id)) {
             Some(user) => Ok(act(user)),
             None => Err(Error::new(Kind::TargetNotFound, "cloud", "no such user")),
         }
@@ -288,6 +298,26 @@ impl Vendor for Premises {
 
     fn realm(&self) -> Option<String> {
         Some("corp.example".to_owned())
+    }
+
+    async fn probe(&self, _: &Call) -> Vec<Check> {
+        Vec::new()
+    }
+}
+
+/// A second factor, which reports sign-ins and can only keep people from signing in with it.
+#[derive(Clone, Default)]
+pub(crate) struct Badge;
+
+impl Vendor for Badge {
+    const ID: &'static str = "badge";
+    const NAME: &'static str = "Badge";
+    const ROWS: &'static [Row<Self>] = &[];
+    const NORMALISE: Option<quell_connector::vendor::Normalise> = Some(normalise);
+    type Config = ();
+
+    fn build((): (), _: Plumbing) -> std::result::Result<Self, ConfigError> {
+        Ok(Self)
     }
 
     async fn probe(&self, _: &Call) -> Vec<Check> {

@@ -531,3 +531,33 @@ async fn a_feed_is_polled_at_once_when_its_vendor_says_that_something_changed() 
     stop.send(()).unwrap();
     server.await.unwrap();
 }
+
+#[tokio::test]
+async fn an_alert_of_a_second_factor_ends_the_sessions_at_the_identity_provider() {
+    let world = world();
+    let mut alert = sign_in("a", 0);
+    alert["user"] = "DU7".into();
+    alert["principal"] = "ana@corp.example".into();
+    let badge = "badge".parse().unwrap();
+    let body = alert.to_string();
+    world.engine.accept(&badge, &body).await.unwrap();
+    world.work().await;
+    let action = world.only().await;
+    assert_eq!(action.connection, cloud_id());
+    assert_eq!(
+        (action.state, world.cloud.user("ana").revoked),
+        (ActionState::Completed, 1)
+    );
+    // An id of its own alone says nothing to anybody else.
+    alert["id"] = "b".into();
+    alert["principal"] = Value::Null;
+    let body = alert.to_string();
+    world.engine.accept(&badge, &body).await.unwrap();
+    let manual = world.actions().await;
+    assert!(
+        manual
+            .iter()
+            .any(|action| action.state == ActionState::Manual),
+        "{manual:#?}"
+    );
+}

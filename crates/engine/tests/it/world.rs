@@ -20,7 +20,7 @@ use quell_policy::{Budgets, Playbooks, Policy, Source, Storm};
 use quell_store::{ActionFilter, Store};
 use uuid::Uuid;
 
-use crate::directory::{Cloud, Premises};
+use crate::directory::{Badge, Cloud, Premises};
 use crate::lab::{Channel, Lab};
 
 /// Ids in order, so that runs are alike.
@@ -370,6 +370,10 @@ fn engine(
             &Arc::new(Channel(pager.clone())),
         )),
         Connection::new(Connected::new(cloud_id(), &Arc::new(cloud.clone()))),
+        Connection {
+            accounts: Some(cloud_id()),
+            ..Connection::new(Connected::new("badge".parse().unwrap(), &Arc::new(Badge)))
+        },
         Connection::new(Connected::new(
             "premises".parse().unwrap(),
             &Arc::new(premises.clone()),

@@ -130,6 +130,12 @@ impl Document {
                 problems.push(self.problem(&format!("{path}.connector"), message));
                 continue;
             };
+            if let Some(accounts) = &connection.accounts
+                && !self.config.connections.iter().any(|c| c.id == *accounts)
+            {
+                let message = format!("there is no connection `{accounts}`");
+                problems.push(self.problem(&format!("{path}.accounts"), message));
+            }
             let plumbing = Plumbing {
                 connection: connection.id.clone(),
                 clock: clock.clone(),
@@ -138,6 +144,7 @@ impl Document {
             match connector.build(Value::Object(connection.settings.clone()), plumbing) {
                 Ok(connected) => built.push(Connection {
                     tenant: connection.tenant.clone(),
+                    accounts: connection.accounts.clone(),
                     ..Connection::new(connected)
                 }),
                 Err(error) => {

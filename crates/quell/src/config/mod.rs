@@ -261,6 +261,10 @@ pub struct Connection {
     /// Only alerts of this customer at the vendor are taken (CrowdStrike: the CID); any, when missing.
     #[serde(default)]
     pub tenant: Option<String>,
+    /// The connection that acts on accounts which this one's alerts name by an address, where this one
+    /// cannot itself: a second factor's alert ends the sessions at the identity provider.
+    #[serde(default)]
+    pub accounts: Option<ConnectionId>,
     /// How pushed alerts prove where they come from. Without it nothing can be pushed.
     #[serde(default)]
     pub intake: Option<Intake>,

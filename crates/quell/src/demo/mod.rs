@@ -5,6 +5,7 @@
 
 mod player;
 mod screen;
+mod sign_ins;
 mod stage;
 mod story;
 mod times;
@@ -25,8 +26,9 @@ use story::{BEATS, FALSE_ALARM, FILE_SERVER};
 
 /// Shows a simulated attack being answered, from the first alert to an undo.
 ///
-/// Starts a simulated CrowdStrike tenant and a real Quell server on this machine, and shows what is
-/// received, decided and why, done, and confirmed. One action waits for you. Nothing real is touched.
+/// Starts simulated tenants of CrowdStrike and Entra ID and a real Quell server on this machine, and
+/// shows what is received, decided and why, done, and confirmed. One action waits for you. Nothing
+/// real is touched.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Run to the end without anybody: the demo approves, and checks every effect in the simulated
@@ -108,15 +110,33 @@ async fn play(stage: &Stage, once: bool) -> Result<()> {
         .await?;
     player.settle().await?;
 
+    for sign_in in sign_ins::SIGN_INS {
+        player.sign_in(sign_in).await?;
+        if !once {
+            stage.clock.sleep(Duration::from_millis(1800)).await;
+        }
+    }
+    let reset = sign_ins::reset(player.actions())
+        .ok_or_else(|| Failure::failed("no password was reset"))?;
+    let password = if once {
+        screen::heading(
+            "The demo looks at the temporary password in your place. It is shown once.",
+        );
+        Some(sign_ins::password(stage, reset).await?)
+    } else {
+        screen::password(stage, reset);
+        None
+    };
+
     screen::section("Timeline");
     output::say(&times::timeline(stage, player.actions()));
     screen::section("How fast");
     output::say(&times::clocks(player.actions()));
     if once {
-        screen::section("Checked in the vendor's own state");
-        return verdict::check(stage, &player).await;
+        screen::section("Checked in the vendors' own state");
+        return verdict::check(stage, &player, password.as_deref()).await;
     }
-    screen::section("The vendor's own state");
+    screen::section("The vendors' own state");
     output::say(&verdict::state(stage));
     ending(stage, &player);
     player.follow().await
@@ -147,6 +167,7 @@ fn ending(stage: &Stage, player: &Player<'_>) {
         format!("{quell} show {any}"),
         format!("{quell} connections check"),
         format!("curl {}/_twin/state", stage.twin.base_url()),
+        format!("curl {}/_twin/state", stage.tenant.base_url()),
     ];
     for line in lines {
         output::say(&format!("  {line}\n"));

@@ -10,7 +10,8 @@ use quell_server::api::{ActionDetail, ActionView, AnswerRequest, IntakeReply, Re
 use tokio::sync::broadcast;
 
 use super::screen;
-use super::stage::{CONNECTION, Stage};
+use super::sign_ins::SignIn;
+use super::stage::{CONNECTION, IDENTITY, Stage};
 use super::story::{Beat, By};
 use crate::failure::{Failure, Result};
 
@@ -69,7 +70,7 @@ impl<'a> Player<'a> {
             pushed.extend(reply.alerts.into_iter().flat_map(|taken| taken.actions));
         }
         if let Some(first) = pushed.first() {
-            self.introduce(beat, &id, *first).await?;
+            self.introduce(beat.host, beat.by, &id, *first).await?;
             let joined = pushed
                 .iter()
                 .filter(|id| self.actions.contains_key(*id))
@@ -89,7 +90,8 @@ impl<'a> Player<'a> {
                 }
                 self.take(event);
             };
-            self.introduce(beat, &id, event.action.id).await?;
+            self.introduce(beat.host, beat.by, &id, event.action.id)
+                .await?;
             self.take(event);
         }
         while let Ok(event) = self.events.try_recv() {
@@ -102,8 +104,30 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// One risky sign-in, and what comes of it.
+    pub(super) async fn sign_in(&mut self, sign_in: &SignIn) -> Result<()> {
+        screen::heading(sign_in.told);
+        let stage = self.stage;
+        let raised = stage.tenant.raise(&sign_in.risk());
+        let id = raised.map_err(|error| {
+            Failure::failed("the simulated identity provider cannot raise a risk").because(&error)
+        })?;
+        let document = stage.tenant.detection(&id).unwrap_or_default();
+        let path = format!("/api/v1/intake/{IDENTITY}");
+        let reply: IntakeReply = stage.vendor.post(&path, &document).await?;
+        let first = reply
+            .alerts
+            .into_iter()
+            .flat_map(|taken| taken.actions)
+            .next();
+        let first =
+            first.ok_or_else(|| Failure::failed(format!("{} led to nothing", sign_in.told)))?;
+        self.introduce(sign_in.user, By::Push, &id, first).await?;
+        self.settle().await
+    }
+
     /// Shows the alert that an action stands for, as Quell understood it.
-    async fn introduce(&self, beat: &Beat, alert: &str, action: ActionId) -> Result<()> {
+    async fn introduce(&self, subject: &str, by: By, alert: &str, action: ActionId) -> Result<()> {
         let detail: ActionDetail = self
             .stage
             .person
@@ -111,13 +135,7 @@ impl<'a> Player<'a> {
             .await?;
         if let Some(view) = detail.alerts.iter().find(|view| view.alert.id == alert) {
             let since = self.stage.since(view.received);
-            screen::alert(
-                &since,
-                view.alert.severity,
-                &view.alert.title,
-                beat.host,
-                beat.by,
-            );
+            screen::alert(&since, view.alert.severity, &view.alert.title, subject, by);
         }
         Ok(())
     }

@@ -26,15 +26,19 @@ pub(super) fn opening(stage: &Stage) {
     row("server", format!("http://{}", stage.running.address));
     let hosts = stage.twin.hosts().len();
     row(
-        "vendor",
+        "vendors",
         format!(
             "a simulated CrowdStrike Falcon with {hosts} hosts at {}",
             stage.twin.base_url()
         ),
     );
     row(
+        "",
+        format!("and a simulated Entra ID at {}", stage.tenant.base_url()),
+    );
+    row(
         "policy",
-        "what ships with Quell, at a connection that is not new; opted in to all it can do"
+        "what ships with Quell, at connections that are not new; opted in to all they can do"
             .to_owned(),
     );
     row(
@@ -73,13 +77,18 @@ pub(super) fn alert(since: &str, severity: Severity, title: &str, host: &str, by
         By::Poll => "found by polling",
     };
     let severity = styled(severity_style(severity), severity.as_str());
+    // Many a title names the account already.
+    let subject = match title.contains(host) {
+        true => String::new(),
+        false => format!(" · {host}"),
+    };
     let lead = format!(
         "{}  {}  ",
         styled(QUIET, &format!("{since:>7} s")),
         styled(STRONG, "alert  ")
     );
     output::say(&format!(
-        "{lead}{severity} · {title} · {host} {}\n",
+        "{lead}{severity} · {title}{subject} {}\n",
         styled(QUIET, &format!("({by})"))
     ));
 }
@@ -146,6 +155,16 @@ pub(super) fn question(stage: &Stage, id: ActionId) {
         "`show {id}` tells all there is to know before, `reject {id}` says no. Ctrl-C ends the demo."
     ));
     output::say("\n");
+}
+
+/// Says how to see the temporary password that was set.
+pub(super) fn password(stage: &Stage, id: ActionId) {
+    heading(
+        "Mara's temporary password is sealed. Whoever hands it to her sees it once, from another terminal:",
+    );
+    let (environment, quell, id) = (environment(stage), program(), short(id));
+    let command = format!("{environment} {quell} password {id}");
+    output::say(&format!("\n  {}\n", styled(STRONG, &command)));
 }
 
 /// This program, as it can be called from any folder.

@@ -1,5 +1,5 @@
-//! What the demo plays on: a simulated CrowdStrike tenant, a real Quell server with a configuration
-//! like any other, and a folder that holds both sides' files.
+//! What the demo plays on: simulated tenants of CrowdStrike and Entra ID, a real Quell server with a
+//! configuration like any other, and a folder that holds both sides' files.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -13,8 +13,9 @@ use quell_connector::SystemClock;
 use quell_model::{Clock, IdSource, RandomIds, Secret};
 use quell_server::api::{AutomationView, OfferView, OptInRequest};
 use quell_twins::crowdstrike::{self, CrowdStrike, Settle};
+use quell_twins::entra_id::{self, EntraId};
 
-use super::story;
+use super::{sign_ins, story};
 use crate::client::Client;
 use crate::config::Document;
 use crate::failure::{Failure, Result, why};
@@ -30,15 +31,21 @@ pub(super) const SETTLE: Settle = Settle {
 
 /// The person in whose name the demo acts.
 pub(super) const PERSON: &str = "on-call";
-/// The connection to the simulated tenant.
+/// How long reads of the simulated identity provider lag behind writes, in the demo.
+pub(super) const SIGN_IN_LAG: Duration = Duration::from_millis(800);
+
+/// The connection to the simulated endpoint tool.
 pub(super) const CONNECTION: &str = "crowdstrike";
+/// The connection to the simulated identity provider.
+pub(super) const IDENTITY: &str = "entra-id";
 
 pub(super) struct Stage {
     pub(super) twin: CrowdStrike,
+    pub(super) tenant: EntraId,
     pub(super) running: Running,
     /// As the person on call.
     pub(super) person: Client,
-    /// As the simulated vendor that pushes alerts.
+    /// As the simulated vendors that push alerts.
     pub(super) vendor: Client,
     /// The person's token.
     pub(super) token: String,
@@ -71,12 +78,15 @@ impl Stage {
             ..crowdstrike::Config::default()
         });
         let twin = twin.await.map_err(|error| not_started(&error))?;
+        let tenant = EntraId::start(sign_ins::tenant()).await;
+        let tenant = tenant.map_err(|error| not_started(&error))?;
         let (token, push) = (invented("demo"), invented("push"));
         write(folder, "secrets/token", &token)?;
         write(folder, "secrets/push", &push)?;
         write(folder, "secrets/falcon", crowdstrike::CLIENT_SECRET)?;
+        write(folder, "secrets/entra", entra_id::CLIENT_SECRET)?;
         write(folder, "policy/policy.toml", POLICY)?;
-        let text = configuration(&twin.base_url());
+        let text = configuration(&twin.base_url(), &tenant.base_url());
         write(folder, "quell.toml", &text)?;
         let log = folder.join("quell.log");
         let file = OpenOptions::new().create(true).append(true).open(&log);
@@ -91,6 +101,7 @@ impl Stage {
             person,
             vendor: Client::new(&url, Some(Secret::new(push)))?,
             twin,
+            tenant,
             running,
             token,
             folder: folder.to_owned(),
@@ -114,7 +125,7 @@ impl Stage {
     }
 }
 
-/// Opts in to all that the simulated vendor can do, in the name of the demo's person.
+/// Opts in to all that the simulated vendors can do, in the name of the demo's person.
 async fn opt_in(person: &Client) -> Result<()> {
     let view: AutomationView = person.get("/api/v1/automation").await?;
     for OfferView { action, text } in view.offers {
@@ -125,7 +136,7 @@ async fn opt_in(person: &Client) -> Result<()> {
     Ok(())
 }
 
-/// The demo's policy: what ships, at a connection that is not new.
+/// The demo's policy: what ships, at connections that are not new.
 const POLICY: &str = "\
 # A connection asks before everything for its first day. The demo has no day.
 [budgets.new-connection]
@@ -133,7 +144,7 @@ off = true
 ";
 
 /// The demo's configuration: nothing in it is special to the demo.
-fn configuration(falcon: &str) -> String {
+fn configuration(falcon: &str, graph: &str) -> String {
     format!(
         r#"# The configuration the demo runs on.
 
@@ -167,8 +178,24 @@ write_back = true
 
 [connections.settings.poll]
 interval = "1s"
+
+[[connections]]
+id = "{IDENTITY}"
+connector = "entra-id"
+
+[connections.intake]
+token = "file:secrets/push"
+
+[connections.settings]
+tenant = "{}"
+login_url = "{graph}"
+graph_url = "{graph}"
+client_id = "{}"
+client_secret = "file:secrets/entra"
 "#,
-        crowdstrike::CLIENT_ID
+        crowdstrike::CLIENT_ID,
+        entra_id::TENANT,
+        entra_id::CLIENT_ID
     )
 }
 

@@ -102,7 +102,7 @@ pub(super) fn clocks<'a>(actions: impl Iterator<Item = &'a Action> + Clone) -> S
             .filter_map(|a| between(a.clocks.received, a.clocks.verified))
             .collect(),
     );
-    let note = "The simulated vendor takes 1.5 s to contain a host and 0.6 s to end a process.";
+    let note = "The simulated vendors take 1.5 s to contain a host, 0.6 s to end a process, and 0.8 s to show that sessions are revoked.";
     format!(
         "{}\n{}",
         columns.lines("  "),

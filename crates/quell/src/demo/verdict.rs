@@ -1,4 +1,4 @@
-//! What the simulated vendor's own state says in the end. Nothing here believes Quell.
+//! What the simulated vendors' own state says in the end. Nothing here believes Quell.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use quell_twins::crowdstrike::{Containment, CrowdStrike, Endpoint, Host};
 
 use super::player::Player;
+use super::sign_ins;
 use super::stage::Stage;
 use super::story::{
     COPIER, COPIER_PID, DIRECTORY, FALSE_ALARM, FILE_SERVER, GRABBER, GRABBER_PID, LOADER,
@@ -42,9 +43,15 @@ pub(super) fn state(stage: &Stage) -> String {
         ]);
     }
     let bans = stage.twin.iocs().len();
+    let mut accounts = Columns::default();
+    accounts.head(["ACCOUNT", "SESSIONS", "PASSWORD"]);
+    for row in sign_ins::state(&stage.tenant) {
+        accounts.row(row.map(|cell| (PLAIN, cell)));
+    }
     format!(
-        "{}\n  {bans} file hashes are banned.\n",
-        columns.lines("  ")
+        "{}\n  {bans} file hashes are banned.\n\n{}\n",
+        columns.lines("  "),
+        accounts.lines("  ")
     )
 }
 
@@ -64,14 +71,20 @@ fn runs(host: &Host, pid: u32) -> bool {
     host.processes.iter().any(|process| process.pid == pid)
 }
 
-/// Compares the vendor's state with what the story must have led to.
+/// Compares the vendors' state with what the story must have led to. `password` is the temporary one that
+/// was shown.
 ///
 /// # Errors
 /// With what is missing, or what was touched and should not have been.
-pub(super) async fn check(stage: &Stage, player: &Player<'_>) -> Result<()> {
+pub(super) async fn check(
+    stage: &Stage,
+    player: &Player<'_>,
+    password: Option<&str>,
+) -> Result<()> {
     let comments = comments(stage, player).await;
     let mut checks = checks(&stage.twin);
     checks.extend(comments);
+    checks.extend(sign_ins::checks(&stage.tenant, password));
     let mut missing = Vec::new();
     for (claim, holds) in &checks {
         let mark = if *holds {
@@ -93,7 +106,7 @@ pub(super) async fn check(stage: &Stage, player: &Player<'_>) -> Result<()> {
         Ok(())
     } else {
         Err(Failure::failed(format!(
-            "the vendor's state is not as it should be: not so: {}",
+            "the vendors' state is not as it should be: not so: {}",
             missing.join("; ")
         )))
     }

@@ -11,7 +11,7 @@ use quell_connector::contract::About;
 use quell_connector::{Connector, DocumentError, SystemClock};
 use quell_connectors::catalog::{self, CATALOG};
 use quell_engine::{Events, Guardrails, Rules, Standpoint, documents};
-use quell_model::{Clock, ConnectionId, Effect};
+use quell_model::{Clock, ConnectionId, Effect, Entity};
 use quell_policy::{Playbooks, Policy};
 
 pub(crate) use text::{outcome, severity_style, text};
@@ -83,12 +83,13 @@ pub fn plan(
     let Ok(connection) = connector.id.parse::<ConnectionId>() else {
         return Ok(PlanView::empty(policy));
     };
-    let supports = |effect: Effect| {
+    let through = |effect: Effect, _: &Entity| {
         let about = match effect {
             Effect::Set { property, .. } => About::Property(property),
             Effect::Once(one_shot) => About::OneShot(one_shot),
         };
-        rows.iter().any(|row| row.about == about)
+        let able = rows.iter().any(|row| row.about == about);
+        able.then_some(&connection)
     };
     let mut view = PlanView::empty(policy);
     let mut events = Events::default();
@@ -97,7 +98,7 @@ pub fn plan(
             connection: &connection,
             now: SystemClock.now(),
         };
-        let plan = quell_engine::plan(rules, at, &alert, supports);
+        let plan = quell_engine::plan(rules, at, &alert, through);
         view.add(&connection, alert, plan, &mut events);
     }
     Ok(view)

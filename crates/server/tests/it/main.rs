@@ -16,6 +16,7 @@ mod backtests;
 mod connections;
 mod document;
 mod events;
+mod hooks;
 mod hostile;
 mod incidents;
 mod intake;

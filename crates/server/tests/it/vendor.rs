@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use quell_connector::ability::Abilities;
 use quell_connector::{
     BoxFuture, Call, Check, ConfigError, Control, DocumentError, Facts, Fetch, Normalise, Observed,
-    Plumbing, Reading, Receipt, Reference, Result, Row, Vendor, control, document,
+    Plumbing, Push, Reading, Receipt, Receive, Received, Reference, Result, Row, Vendor, control,
+    document,
 };
 use quell_model::alert::Prevention;
 use quell_model::entity::Host;
@@ -114,6 +115,7 @@ impl Vendor for Desk {
     fn abilities(self: &Arc<Self>) -> Abilities {
         Abilities {
             fetch: Some(self.clone()),
+            receive: Some(self.clone()),
             ..Abilities::default()
         }
     }
@@ -132,6 +134,29 @@ impl Vendor for Desk {
             detail: "The token lacks `Hosts: write`.".into(),
             at: cx.clock().now(),
         }]
+    }
+}
+
+/// The secret in its pushes.
+pub(crate) const PUSHED: &str = "correct horse battery";
+
+impl Receive for Desk {
+    fn receive(&self, push: &Push<'_>) -> Received {
+        if let Some(("challenge", text)) = push.query.and_then(|query| query.split_once('=')) {
+            return Received::Answer {
+                content_type: "text/plain",
+                body: text.to_owned(),
+            };
+        }
+        let header = |name: &str| push.headers.get(name).and_then(|value| value.to_str().ok());
+        match (push.method.as_str(), header("x-desk-secret"), push.body) {
+            ("POST", Some(PUSHED), "ping") => Received::Nothing,
+            ("POST", Some(PUSHED), body) => Received::Alerts {
+                documents: body.to_owned(),
+                once: header("x-desk-delivery").map(str::to_owned),
+            },
+            _ => Received::Refused,
+        }
     }
 }
 

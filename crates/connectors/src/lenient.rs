@@ -1,4 +1,4 @@
-//! Members as Falcon really sends them: texts that are numbers, numbers and booleans that are
+//! Members as vendors really send them: texts that are numbers, numbers and booleans that are
 //! texts, lists that are `null`. A type that cannot be meant is still an error, with its JSON path.
 
 use std::fmt;
@@ -14,48 +14,55 @@ const LONGEST_LIST: usize = 256;
 
 /// A text, or a number or boolean to be read as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Text(Option<String>);
+pub(crate) struct Text(Option<String>);
 
 impl Text {
     /// The text as it came, unless it is one of the spellings of nothing.
-    pub(super) fn raw(&self) -> Option<&str> {
+    pub(crate) fn raw(&self) -> Option<&str> {
         self.0.as_deref().and_then(text::present)
     }
 
     /// The text with its white space, empty when there is none.
-    pub(super) fn as_written(&self) -> &str {
+    pub(crate) fn as_written(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
     /// One harmless line.
-    pub(super) fn line(&self) -> Option<String> {
+    pub(crate) fn line(&self) -> Option<String> {
         self.raw().map(text::line).filter(|text| !text.is_empty())
     }
 
     /// A harmless longer text.
-    pub(super) fn block(&self) -> Option<String> {
+    pub(crate) fn block(&self) -> Option<String> {
         self.raw().map(text::block).filter(|text| !text.is_empty())
     }
 }
 
 /// A whole number, or a text that holds one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Number(pub(super) Option<i64>);
+pub(crate) struct Number(pub(crate) Option<i64>);
 
 /// Yes or no, or a text that says so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Flag(Option<bool>);
+pub(crate) struct Flag(Option<bool>);
 
 impl Flag {
     /// Whether the document says yes.
-    pub(super) fn is_set(self) -> bool {
+    pub(crate) fn is_set(self) -> bool {
         self.0 == Some(true)
     }
 }
 
+/// For `deserialize_with`: the default where the document says `null`.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
 /// A list, a single item, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct List<T>(pub(super) Vec<T>);
+pub(crate) struct List<T>(pub(crate) Vec<T>);
 
 impl<T> Default for List<T> {
     fn default() -> Self {
@@ -64,7 +71,7 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
         self.0.iter()
     }
 }
@@ -241,6 +248,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<List<T>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(members)).map(|item| List(vec![item]))
+    }
+
+    fn visit_u64<E: Error>(self, item: u64) -> Result<List<T>, E> {
+        T::deserialize(item.into_deserializer()).map(|item| List(vec![item]))
     }
 
     fn visit_str<E: Error>(self, item: &str) -> Result<List<T>, E> {
