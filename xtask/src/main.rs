@@ -6,6 +6,7 @@
 mod generated;
 mod lists;
 mod needs;
+mod npm;
 mod process;
 mod python;
 mod report;
@@ -56,6 +57,11 @@ const COMMANDS: &[Command] = &[
         words: "venv",
         help: "set up target/venv, the Python packages that some tests use",
         run: python::command,
+    },
+    Command {
+        words: "npm",
+        help: "set up target/npm, the Node packages that some tests use",
+        run: npm::command,
     },
 ];
 

@@ -69,6 +69,13 @@ pub(crate) fn python() -> Result<()> {
     debian(what, present, &["python3", "python3-venv"]).map(drop)
 }
 
+/// Makes sure that Node can run programs and install their packages.
+pub(crate) fn node() -> Result<()> {
+    let there = |name: &str| answers(program(name).arg("--version"));
+    let present = || there("node") && there("npm");
+    debian("`node` with `npm`", present, &["nodejs", "npm"]).map(drop)
+}
+
 /// Makes sure that proofs have their solver. Answers with a note.
 pub(crate) fn solver() -> Result<&'static str> {
     // The tests look for it in the same places.

@@ -11,6 +11,7 @@ use anyhow::{Result, ensure};
 
 use crate::generated::{self, Mode};
 use crate::needs::{self, Component};
+use crate::npm;
 use crate::process::{cargo, run};
 use crate::python;
 use crate::report::{Report, Verdict};
@@ -25,6 +26,7 @@ pub(crate) fn command() -> Result<ExitCode> {
     let mut report = Report::new(stdout());
     report.stage("formatting", formatting)?;
     report.stage("python packages", python_packages)?;
+    report.stage("node packages", node_packages)?;
     report.stage("solver", solver)?;
     report.stage("domain controller", domain_controller)?;
     report.stage("clippy", clippy)?;
@@ -54,6 +56,11 @@ fn formatting() -> Result<Verdict> {
 
 fn python_packages() -> Result<Verdict> {
     let note = python::ensure()?;
+    Ok(Verdict::of(true, String::new()).noting(note))
+}
+
+fn node_packages() -> Result<Verdict> {
+    let note = npm::ensure()?;
     Ok(Verdict::of(true, String::new()).noting(note))
 }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use quell_model::entity::Host;
-use quell_model::{AlertStatus, Notice};
+use quell_model::{AlertStatus, Notice, Secret};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::Result;
+use crate::sign::unique_id;
 use crate::{BoxFuture, Call};
 
 /// A source of alerts that is asked again and again.
@@ -149,6 +151,83 @@ pub trait Notify: Send + Sync {
     ) -> BoxFuture<'a, Result<()>>;
 }
 
+/// A message to one person, who need not be of the security team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// One line.
+    pub subject: String,
+    /// Paragraphs of plain text. The channel escapes them.
+    pub lines: Vec<String>,
+    /// The one address to follow. Made by Quell.
+    pub link: String,
+}
+
+/// Writes to one person.
+pub trait Tell: Send + Sync {
+    /// Sends the letter to the address `to`, which comes from an alert. `key` stays the same when a
+    /// send is repeated.
+    fn tell<'a>(
+        &'a self,
+        cx: &'a Call,
+        key: &'a str,
+        to: &'a str,
+        letter: &'a Letter,
+    ) -> BoxFuture<'a, Result<()>>;
+}
+
+/// One sign-in of a person, from the page that sends them away to the one they come back to.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Where the provider sends the person back to.
+    pub redirect_uri: String,
+    /// Comes back with the person: proves that it is the same browser.
+    pub state: String,
+    /// Comes back in the token: proves that it was made for this sign-in.
+    pub nonce: String,
+    /// Proves to the provider that whoever redeems the code began the sign-in (RFC 7636).
+    pub verifier: Secret,
+}
+
+impl Attempt {
+    /// A sign-in that ends at `redirect_uri`.
+    #[must_use]
+    pub fn new(redirect_uri: String) -> Self {
+        Self {
+            redirect_uri,
+            state: unique_id(),
+            nonce: unique_id(),
+            // Longer than the 43 characters that RFC 7636 asks for at least.
+            verifier: Secret::new(format!("{}{}", unique_id(), unique_id())),
+        }
+    }
+}
+
+/// Who somebody is, as the organization's identity provider says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The provider's name for the person: stable, and meaningless elsewhere.
+    pub subject: String,
+    /// User principal names and mail addresses that the provider vouches for.
+    pub principals: Vec<String>,
+    /// The provider as accounts in alerts name it (`entra_id`), with the person's id there.
+    pub account: Option<(String, String)>,
+}
+
+/// Signs people in through the organization's identity provider.
+pub trait SignIn: Send + Sync {
+    /// Where to send the person's browser.
+    fn begin<'a>(&'a self, cx: &'a Call, attempt: &'a Attempt) -> BoxFuture<'a, Result<String>>;
+
+    /// Who came back with `code`. An error of kind `AuthRejected` says that the provider does not vouch
+    /// for anybody.
+    fn finish<'a>(
+        &'a self,
+        cx: &'a Call,
+        attempt: &'a Attempt,
+        code: &'a Secret,
+    ) -> BoxFuture<'a, Result<Identity>>;
+}
+
 /// What a vendor knows of an organization's machines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
@@ -194,6 +273,10 @@ pub struct Abilities {
     pub write_back: Option<Arc<dyn WriteBack>>,
     /// Messages to people.
     pub notify: Option<Arc<dyn Notify>>,
+    /// Letters to single persons.
+    pub tell: Option<Arc<dyn Tell>>,
+    /// Sign-ins of people.
+    pub sign_in: Option<Arc<dyn SignIn>>,
     /// An inventory of machines.
     pub take_stock: Option<Arc<dyn TakeStock>>,
 }

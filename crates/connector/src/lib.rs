@@ -19,10 +19,11 @@ pub mod http;
 pub mod settings;
 pub mod sign;
 pub mod vendor;
+pub mod verify;
 
 pub use ability::{
-    AlertUpdate, Batch, Check, Feed, Fetch, Inventory, Kept, Notify, Push, Receive, Received,
-    TakeStock, Upkeep, Verdict, WriteBack,
+    AlertUpdate, Attempt, Batch, Check, Feed, Fetch, Identity, Inventory, Kept, Letter, Notify,
+    Push, Receive, Received, SignIn, TakeStock, Tell, Upkeep, Verdict, WriteBack,
 };
 pub use call::{Call, Intent, Passwords};
 pub use clock::SystemClock;

@@ -183,6 +183,12 @@ pub fn sha512_hex(message: &[u8]) -> String {
     hex(ring::digest::digest(&ring::digest::SHA512, message).as_ref())
 }
 
+/// SHA-256 of `message` in URL-safe base64, as RFC 7636 wants a verifier's challenge.
+#[must_use]
+pub fn sha256_base64url(message: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, message))
+}
+
 /// Whether two texts are the same, in a time that does not tell where they differ.
 #[must_use]
 pub fn same(a: &[u8], b: &[u8]) -> bool {

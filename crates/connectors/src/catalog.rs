@@ -8,6 +8,7 @@ use crate::duo::Duo;
 use crate::entra_id::EntraId;
 use crate::github::GitHub;
 use crate::google_workspace::GoogleWorkspace;
+use crate::oidc::Oidc;
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::smtp::Smtp;
@@ -23,6 +24,7 @@ pub static CATALOG: &[Connector] = &[
     connector::<GitHub>(),
     connector::<Slack>(),
     connector::<Smtp>(),
+    connector::<Oidc>(),
 ];
 
 /// The connector with this id.

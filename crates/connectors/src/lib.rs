@@ -11,6 +11,7 @@ pub mod duo;
 pub mod entra_id;
 pub mod github;
 pub mod google_workspace;
+pub mod oidc;
 pub mod okta;
 pub mod slack;
 pub mod smtp;

@@ -23,13 +23,18 @@ impl Planned {
         Some(Recurrence {
             scope: self.playbook.clone(),
             subject: person.or_else(|| self.target.key())?,
-            event: match &alert.occurrence {
-                Some(event) => format!("event:{event}"),
-                None => format!("alert:{connection}:{}", alert.id),
-            },
+            event: event(connection, alert),
             at: alert.time,
             within: again.within,
         })
+    }
+}
+
+/// The event an alert is about.
+pub(crate) fn event(connection: &ConnectionId, alert: &Alert) -> String {
+    match &alert.occurrence {
+        Some(event) => format!("event:{event}"),
+        None => format!("alert:{connection}:{}", alert.id),
     }
 }
 

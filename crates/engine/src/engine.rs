@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::info;
 
 use crate::approval;
+use crate::ask_user::AskUser;
 use crate::automation::Switches;
 use crate::own::{self, Machine};
 use crate::pace;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub machine: Machine,
     /// What seals temporary passwords; without it none can be set.
     pub seal: Option<Seal>,
+    /// How the person an alert is about is asked; without it nobody is.
+    pub ask_user: Option<AskUser>,
 }
 
 impl Settings {
@@ -44,6 +47,7 @@ impl Settings {
             workers: 256,
             machine: Machine::unknown(),
             seal: None,
+            ask_user: None,
         }
     }
 }
@@ -267,6 +271,12 @@ impl Engine {
     #[must_use]
     pub fn connection(&self, id: &ConnectionId) -> Option<&Connection> {
         self.0.connections.get(id)
+    }
+
+    /// What seals secrets, where there is a key.
+    #[must_use]
+    pub fn seal(&self) -> Option<&Seal> {
+        self.0.settings.seal.as_ref()
     }
 
     /// The clock.

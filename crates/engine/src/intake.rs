@@ -70,6 +70,16 @@ pub struct Taken {
     pub actions: Vec<ActionId>,
 }
 
+/// How an alert came.
+pub(crate) struct Arrival {
+    /// The document.
+    pub(crate) raw: String,
+    /// When it was received.
+    pub(crate) received: Timestamp,
+    /// The incident it belongs to, when that is known: then it is an answer about it.
+    pub(crate) belongs: Option<IncidentId>,
+}
+
 impl Engine {
     /// Takes in what `connection` sent. When this answers, everything is durable; what may run by
     /// itself is already on its way.
@@ -100,24 +110,33 @@ impl Engine {
         }
         let rules = self.rules();
         let mut accepted = Accepted::default();
+        let arrival = |raw| Arrival {
+            raw,
+            received,
+            belongs: None,
+        };
         for (alert, document) in documents {
             let raw = document.json.get().to_owned();
             accepted
                 .alerts
-                .push(self.take(source, &rules, alert, raw, received).await?);
+                .push(self.take(source, &rules, alert, arrival(raw)).await?);
         }
         Ok(accepted)
     }
 
     /// Takes one alert in.
-    async fn take(
+    pub(crate) async fn take(
         &self,
         source: &Connection,
         rules: &Arc<Rules>,
         alert: Alert,
-        raw: String,
-        received: Timestamp,
+        arrival: Arrival,
     ) -> Result<Taken, IntakeError> {
+        let Arrival {
+            raw,
+            received,
+            belongs,
+        } = arrival;
         let connected = &source.connected;
         let at = Standpoint {
             connection: &connected.id,
@@ -138,6 +157,12 @@ impl Engine {
             mine.push((entry.transitions.clone(), claim));
             proposed.push(entry);
         }
+        // Nobody is asked about an answer.
+        let asks = match belongs {
+            None => self.to_ask(rules, &connected.id, &alert, received),
+            Some(_) => None,
+        };
+        let asked = asks.is_some();
         let severity = alert.severity.as_str();
         let ingested = self
             .0
@@ -152,8 +177,13 @@ impl Engine {
                 received,
                 window: self.0.settings.incident_window,
                 proposed,
+                belongs,
+                asks,
             })
             .await?;
+        if asked {
+            self.0.nudge.notify_one();
+        }
         let freshness = match ingested.freshness {
             Freshness::New => "new",
             Freshness::Updated => "updated",

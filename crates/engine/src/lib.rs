@@ -10,6 +10,7 @@
 
 mod again;
 mod approval;
+mod ask_user;
 mod automation;
 pub mod backtest;
 mod engine;
@@ -37,6 +38,7 @@ mod worker;
 
 pub use again::Events;
 pub use approval::{ActError, quorum, said_yes, shown};
+pub use ask_user::{AnswerError, AskUser, is_about, when};
 pub use automation::{OptIn, OptIns, agreement};
 pub use engine::{Connection, Engine, Event, Settings};
 pub use intake::{Accepted, IntakeError, Taken};

@@ -128,6 +128,14 @@ pub(crate) fn password() -> Result<Secret, SealError> {
     }
 }
 
+/// What the link of a question holds: 128 bits nobody can guess, in hexadecimal.
+pub(crate) fn token() -> Result<Secret, SealError> {
+    let mut bytes = [0; 16];
+    random(&mut bytes)?;
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Secret::new(digits))
+}
+
 fn random(into: &mut [u8]) -> Result<(), SealError> {
     SystemRandom::new()
         .fill(into)

@@ -1,5 +1,7 @@
 //! Sending what is in the outbox. A channel that is down delays its own messages and nothing else.
 
+use std::collections::BTreeSet;
+
 use quell_connector::{AlertUpdate, Connected, Verdict};
 use quell_model::{ActionId, ActionState, AlertStatus, Notice, NoticeKind};
 use quell_store::{Job, Result};
@@ -94,14 +96,18 @@ impl Engine {
             comment: comment(notices),
             verdict: self.verdict(action).await,
         };
+        let mut told = BTreeSet::new();
         // The alerts that joined the action are told as well: each stands for itself in the console.
         for record in alerts
             .iter()
             .filter(|record| record.connection == connected.id)
         {
-            write_back
-                .write_back(&cx, &record.alert.id, &update)
-                .await?;
+            // A person's answer is told on the page of what they were asked about.
+            if let Ok(id) = self.vendors_id(&record.alert).await
+                && told.insert(id.clone())
+            {
+                write_back.write_back(&cx, &id, &update).await?;
+            }
         }
         Ok(())
     }

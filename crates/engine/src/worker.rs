@@ -153,6 +153,8 @@ impl Engine {
             JobKind::TakeStock => Box::pin(self.take_stock(&job)),
             JobKind::ForgetPassword => Box::pin(self.forget_passwords(&job)),
             JobKind::Upkeep => Box::pin(self.upkeep(&job)),
+            JobKind::AskUser => Box::pin(self.send_question(&job)),
+            JobKind::UserAnswered => Box::pin(self.user_answered(&job)),
         };
         let result = step.instrument(span).await;
         let Err(error) = result else { return };

@@ -138,6 +138,10 @@ uuid_id!(
     ListEntryId, "lst", "a list entry id"
 );
 uuid_id!(
+    /// One question to the person an alert is about.
+    QuestionId, "que", "a question id"
+);
+uuid_id!(
     /// One running server process; a new one at each start.
     NodeId, "nod", "a node id"
 );

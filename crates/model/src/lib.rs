@@ -25,7 +25,9 @@ pub use catalogue::{ActionType, Effect};
 pub use clock::{Clock, IdSource, RandomIds};
 pub use decision::{Decision, Outcome, Reason};
 pub use entity::{Entity, EntityType};
-pub use id::{ActionId, AlertId, ConnectionId, IncidentId, ListEntryId, NodeId, OrganizationId};
+pub use id::{
+    ActionId, AlertId, ConnectionId, IncidentId, ListEntryId, NodeId, OrganizationId, QuestionId,
+};
 pub use notice::{Notice, NoticeKind};
 pub use property::{OneShot, OneShotId, Property, PropertyId, Setting, Target};
 pub use quorum::{Person, Quorum, Role};

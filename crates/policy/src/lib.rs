@@ -10,6 +10,7 @@
 //! is proposed, whether the organization opted in, or what was done before; the engine does.
 
 pub mod approvals;
+mod ask_user;
 mod breaker;
 pub mod budget;
 mod diagnostics;
@@ -27,6 +28,7 @@ mod rule;
 mod settings;
 
 pub use approvals::Approvals;
+pub use ask_user::AskUser;
 pub use breaker::Storm;
 pub use budget::{Budget, Budgets};
 pub use diagnostics::{Diagnostic, Diagnostics, Source, listing, suggestion};

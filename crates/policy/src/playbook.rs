@@ -280,6 +280,16 @@ impl Playbooks {
         SHIPPED
     }
 
+    /// Names of those with something that is done the second time only.
+    pub fn counting(&self) -> impl Iterator<Item = &str> {
+        let counts =
+            |playbook: &&Playbook| playbook.propose.iter().any(|step| step.again.is_some());
+        self.0
+            .iter()
+            .filter(counts)
+            .map(|playbook| playbook.name.as_str())
+    }
+
     /// The playbooks that ship with Quell, with an organization's own beside them; one of the same
     /// name replaces the shipped one.
     ///

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::approvals::{self, Approvals};
+use crate::ask_user::{self, AskUser};
 use crate::breaker::Storm;
 use crate::budget::{Budget, Budgets, Per, WINDOWS};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, toml_complaint};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub approvals: Approvals,
     /// Who is shown temporary passwords.
     pub passwords: Passwords,
+    /// Whether the person an alert is about is asked.
+    pub ask_user: AskUser,
 }
 
 impl Default for Settings {
@@ -59,6 +62,7 @@ impl Default for Settings {
             remarks: Vec::new(),
             approvals: Approvals::default(),
             passwords: Passwords::default(),
+            ask_user: AskUser::default(),
         }
     }
 }
@@ -79,6 +83,7 @@ struct Document {
     rules: Rules,
     approvals: approvals::Written,
     passwords: passwords::Written,
+    ask_user: ask_user::Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -219,6 +224,7 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
     }
     let approvals = base.approvals.over(document.approvals, source, &mut wrong);
     let passwords = base.passwords.over(document.passwords, source, &mut wrong);
+    let ask_user = base.ask_user.over(document.ask_user, source, &mut wrong);
     if wrong.is_empty() {
         Ok(Settings {
             matrix,
@@ -229,6 +235,7 @@ fn over(base: &Settings, source: &Source<'_>) -> Result<Settings, Diagnostics> {
             remarks,
             approvals,
             passwords,
+            ask_user,
         })
     } else {
         Err(Diagnostics::new(wrong))

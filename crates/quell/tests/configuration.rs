@@ -340,3 +340,61 @@ fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
         };
     }
 }
+
+/// What is wrong with asking people this way, once the connections are built.
+fn asking(ask_user: &str) -> Vec<String> {
+    let folder = std::env::temp_dir();
+    let text = format!(
+        "[organization]\nid = \"northwind\"\n[ask_user]\n{ask_user}\n\
+         [[connections]]\nid = \"login\"\nconnector = \"oidc\"\n[connections.settings]\n\
+         issuer = \"https://login.northwind.example\"\nclient_id = \"quell\"\n\
+         [[connections]]\nid = \"mail\"\nconnector = \"smtp\"\n[connections.settings]\n\
+         host = \"localhost\"\ntls = \"none\"\nfrom = \"quell@northwind.example\"\n\
+         to = [\"soc@northwind.example\"]\n"
+    );
+    let clock: std::sync::Arc<dyn quell_model::Clock> =
+        std::sync::Arc::new(quell_connector::SystemClock);
+    let parts = Document::read("quell.toml", &text, &folder)
+        .and_then(|document| document.parts(&clock).map(drop));
+    let Err(failure) = parts else {
+        return Vec::new();
+    };
+    let problems = failure.problems().iter();
+    problems.map(|problem| problem.message.clone()).collect()
+}
+
+#[test]
+fn people_are_asked_by_connections_that_can_do_it() {
+    let ask = |sign_in: &str, tell_by: &str, url: &str| {
+        asking(&format!(
+            "sign_in = \"{sign_in}\"\ntell_by = \"{tell_by}\"\npublic_url = \"{url}\""
+        ))
+    };
+    for good in [
+        "https://quell.example",
+        "https://quell.example:8443/",
+        "http://127.0.0.1:7835",
+    ] {
+        assert_eq!(ask("login", "mail", good), Vec::<String>::new(), "{good}");
+    }
+    for bad in [
+        "quell.example",
+        "http://quell.example",
+        "https://quell.example/quell",
+        "https://quell.example?x",
+        "https://user:secret@quell.example",
+    ] {
+        let wrong = ask("login", "mail", bad);
+        assert_eq!(wrong.len(), 1, "{bad} {wrong:?}");
+        assert!(wrong[0].contains("public_url"), "{wrong:?}");
+    }
+    let wrong = ask("mail", "login", "https://quell.example");
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(wrong[0].contains("cannot sign people in"), "{wrong:?}");
+    assert!(wrong[1].contains("cannot write to a person"), "{wrong:?}");
+    let wrong = ask("nobody", "mail", "https://quell.example");
+    assert!(
+        wrong[0].contains("there is no connection `nobody`"),
+        "{wrong:?}"
+    );
+}

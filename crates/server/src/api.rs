@@ -8,6 +8,7 @@ mod automation;
 mod lists;
 mod passwords;
 mod problem;
+mod questions;
 
 use jiff::Timestamp;
 use quell_connector::Check;
@@ -31,6 +32,7 @@ pub use lists::{
 };
 pub use passwords::{PasswordRequest, PasswordState, PasswordView};
 pub use problem::{Problem, ProblemPlace};
+pub use questions::QuestionView;
 
 /// A part of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -134,6 +136,9 @@ pub struct ActionDetail {
     /// The temporary password it set, but for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordState>,
+    /// What the people were asked whom the incident is about, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<QuestionView>,
     /// Its journal, oldest first.
     pub history: Vec<Transition>,
     /// People's answers, oldest first.

@@ -28,6 +28,8 @@ pub(crate) struct App {
     pub(crate) body_limit: usize,
     pub(crate) intake_slots: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
+    /// Sign-ins under way: each calls the identity provider.
+    pub(crate) sign_ins: Semaphore,
     /// One at a time.
     pub(crate) backtests: Semaphore,
     /// One at a time, so that the last one that was ordered is the last one read.
@@ -49,6 +51,7 @@ impl App {
             body_limit: settings.body_limit.clamp(BODY_LIMIT_MIN, BODY_LIMIT_MAX),
             intake_slots: Arc::new(Semaphore::new(settings.intake_concurrency)),
             listeners: Arc::new(Semaphore::new(settings.listeners)),
+            sign_ins: Semaphore::new(16),
             backtests: Semaphore::new(1),
             applying: tokio::sync::Mutex::new(()),
             buffers: Arc::new(Semaphore::new(BUFFERED_KIB)),

@@ -109,7 +109,10 @@ fn dress(response: &mut Response, id: RequestId) {
     ];
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page for people says itself what it may show.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert("x-request-id", id);

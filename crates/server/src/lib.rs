@@ -5,19 +5,22 @@
 //! is one call of the engine. One table ([`routes()`]) says what there is; the router, the checks of
 //! who may use it and the OpenAPI document are all made from it, so none of them can drift.
 //!
-//! Authentication is by bearer token or webhook signature alone. There are no cookies, so a page in
-//! somebody's browser cannot borrow their session, and nothing here needs a CSRF token.
+//! Authentication is by bearer token or webhook signature alone. The API knows no cookies, so a page in
+//! somebody's browser cannot borrow their session. The one exception is not part of it: the pages below
+//! `/was-it-you` are for people with a browser, and have a sealed cookie and a CSRF token of their own.
 
 pub mod api;
 
 mod app;
 mod auth;
 mod body;
+mod browser;
 mod credential;
 mod endpoint;
 mod guard;
 mod metrics;
 mod openapi;
+mod pages;
 mod problem;
 mod routes;
 mod serve;

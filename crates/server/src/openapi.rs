@@ -36,7 +36,7 @@ pub fn openapi() -> Value {
         "info": {
             "title": "Quell",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Automated security remediation. Every reply with a status of 400 or more is a `Problem`; decide on its `code`. Authentication is by bearer token or webhook signature alone: there are no cookies, so there is nothing a page in a browser could forge.",
+            "description": "Automated security remediation. Every reply with a status of 400 or more is a `Problem`; decide on its `code`. Authentication is by bearer token or webhook signature alone: no cookie counts here, so there is nothing a page in a browser could forge. The pages below `/was-it-you` are for people and answer in HTML.",
             "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") }
         },
         "paths": paths,

@@ -27,6 +27,7 @@ mod reject;
 mod resume;
 mod revert;
 mod scrape;
+mod was_it_you;
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ use crate::guard::{Guard, guard, no_such_method, no_such_path};
 use crate::settings::Settings;
 
 /// Everything there is. INVARIANT: a route that is not here is not served.
-static ROUTES: [Route; 28] = [
+static ROUTES: [Route; 31] = [
     intake::ROUTE,
     hook::PUSH,
     hook::HANDSHAKE,
@@ -65,6 +66,9 @@ static ROUTES: [Route; 28] = [
     list_history::ROUTE,
     apply::ROUTE,
     events::ROUTE,
+    was_it_you::BACK,
+    was_it_you::SHOW,
+    was_it_you::ANSWER,
     scrape::ROUTE,
     health::ROUTE,
     ready::ROUTE,

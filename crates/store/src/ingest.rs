@@ -17,6 +17,7 @@ use crate::jobs;
 use crate::micros;
 use crate::outbox::{self, Envelope};
 use crate::pulse::Pulses;
+use crate::questions::{self, NewQuestion};
 use crate::recurrence::{self, Recurrence};
 use crate::sqlite::Store;
 
@@ -41,6 +42,10 @@ pub struct Ingest {
     pub window: Duration,
     /// What is proposed, already decided.
     pub proposed: Vec<Proposed>,
+    /// The incident it belongs to whatever it shares, when that is known.
+    pub belongs: Option<IncidentId>,
+    /// What the person it is about is asked, if it is new.
+    pub asks: Option<NewQuestion>,
 }
 
 /// A proposed and decided action.
@@ -196,9 +201,9 @@ fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> 
             (id, incident, Freshness::Updated)
         }
         None => {
-            let incident = match correlated(db, ingest, &texts.keys)? {
+            let incident = match ingest.belongs {
                 Some(incident) => incident,
-                None => ingest.incident,
+                None => correlated(db, ingest, &texts.keys)?.unwrap_or(ingest.incident),
             };
             db.prepare_cached(
                 "INSERT INTO alerts
@@ -224,6 +229,9 @@ fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> 
         Freshness::New => Pulses::beat(db, ingest)?,
         _ => Pulses::feel(db, ingest)?,
     };
+    if let Some(question) = ingest.asks.as_ref().filter(|_| freshness == Freshness::New) {
+        questions::ask(db, &ingest.organization, question, (id, incident))?;
+    }
     let opened = incident == ingest.incident;
     let mut placed = Vec::with_capacity(ingest.proposed.len());
     for (proposed, written) in ingest.proposed.iter().zip(&texts.proposed) {

@@ -58,6 +58,10 @@ kinds! {
     ForgetPassword = "forget_password",
     /// Keep something alive at a vendor, such as a subscription.
     Upkeep = "upkeep",
+    /// Ask the person an alert is about.
+    AskUser = "ask_user",
+    /// Go by what they answered.
+    UserAnswered = "user_answered",
 }
 
 impl JobKind {

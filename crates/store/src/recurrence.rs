@@ -27,6 +27,29 @@ pub struct Recurrence {
     pub within: Duration,
 }
 
+/// Remembers what the person themselves said of an event: whether it counts, whatever it did before.
+pub(crate) fn judge(
+    db: &Connection,
+    organization: &OrganizationId,
+    event: &Recurrence,
+    counts: bool,
+) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO events (organization, scope, subject, event, at, cleared)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET cleared = excluded.cleared",
+    )?
+    .execute(params![
+        organization.as_str(),
+        event.scope,
+        event.subject,
+        event.event,
+        micros(event.at),
+        !counts
+    ])?;
+    Ok(())
+}
+
 /// Remembers the event, and says whether another one is near enough.
 pub(crate) fn happened_again(
     db: &Connection,
@@ -60,7 +83,10 @@ pub(crate) fn happened_again(
         .prepare_cached(
             "SELECT EXISTS (
                SELECT 1 FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
-                 AND at BETWEEN ?5 AND ?6 AND event <> ?4)",
+                 AND at BETWEEN ?5 AND ?6 AND event <> ?4 AND cleared = 0)
+             AND EXISTS (
+               SELECT 1 FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
+                 AND event = ?4 AND cleared = 0)",
         )?
         .query_row(
             params![organization.as_str(), scope, subject, id, from, to],

@@ -170,6 +170,8 @@ CREATE TABLE events (
   subject      TEXT NOT NULL,
   event        TEXT NOT NULL,
   at           INTEGER NOT NULL,
+  -- The person said that it was them: it stays for those who hear of it again, and does not count.
+  cleared      INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (organization, scope, subject, event)
 ) WITHOUT ROWID;
 
@@ -183,6 +185,27 @@ CREATE TABLE passwords (
   shown_to     TEXT,
   shown_at     INTEGER
 ) WITHOUT ROWID;
+
+-- "Was this you?": one question per event and person, and what they said. Who has the database can
+-- neither follow a link in it nor make one.
+CREATE TABLE questions (
+  id           TEXT PRIMARY KEY,
+  organization TEXT NOT NULL,
+  incident     TEXT NOT NULL,
+  subject      TEXT NOT NULL,
+  event        TEXT NOT NULL,
+  -- SHA-256 of what the link holds.
+  token        BLOB NOT NULL UNIQUE,
+  -- What the link holds, sealed with a key that is not in here, until the letter is on its way.
+  sealed       BLOB,
+  expires      INTEGER NOT NULL,
+  document     TEXT NOT NULL,
+  yes          INTEGER,
+  person       TEXT,
+  answered     INTEGER,
+  UNIQUE (organization, subject, event)
+);
+CREATE INDEX questions_by_incident ON questions (incident);
 
 -- Small durable facts: feed cursors, what is paused, used webhook ids.
 CREATE TABLE facts (

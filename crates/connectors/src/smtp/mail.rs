@@ -81,7 +81,7 @@ pub(super) fn compose(
 }
 
 /// The key as the left part of a `Message-ID`: different keys stay different.
-fn message_id(key: &str) -> String {
+pub(super) fn message_id(key: &str) -> String {
     let mut id = String::new();
     for byte in key.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
@@ -98,7 +98,7 @@ fn message_id(key: &str) -> String {
     }
 }
 
-fn digest(key: &str) -> String {
+pub(super) fn digest(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
     let mut text = String::with_capacity(32);
     for byte in digest.iter().take(16) {
@@ -187,7 +187,7 @@ fn plain(smtp: &Smtp, notices: &[Notice]) -> String {
 }
 
 /// Set once, in the head: mail programs that drop it show plain headings and paragraphs.
-const STYLE: &str = "body{font-family:system-ui,sans-serif;line-height:1.45;max-width:44em}\
+pub(super) const STYLE: &str = "body{font-family:system-ui,sans-serif;line-height:1.45;max-width:44em}\
     h1{font-size:1.25em}pre{padding:.7em;border:1px solid;overflow-x:auto}\
     hr{margin:1.5em 0}small{opacity:.75}";
 
@@ -231,7 +231,7 @@ fn html(smtp: &Smtp, notices: &[Notice]) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -6,6 +6,7 @@
 //! `notify`'s.
 
 mod config;
+mod letter;
 mod mail;
 mod notify;
 mod probe;
@@ -66,6 +67,7 @@ impl Vendor for Smtp {
     fn abilities(self: &Arc<Self>) -> Abilities {
         Abilities {
             notify: Some(self.clone()),
+            tell: Some(self.clone()),
             ..Abilities::default()
         }
     }

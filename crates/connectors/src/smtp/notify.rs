@@ -26,17 +26,29 @@ impl Smtp {
         if notices.is_empty() {
             return Ok(());
         }
-        let waiting = self.ledger.waiting(key, self.to.iter().map(|to| &to.email));
+        let all: Vec<Address> = self.to.iter().map(|to| to.email.clone()).collect();
+        let message = mail::compose(self, key, notices, cx.clock().now())?;
+        self.carry(cx, key, &all, &message).await
+    }
+
+    /// Brings a message to those of `all` who do not have it yet.
+    pub(super) async fn carry(
+        &self,
+        cx: &Call,
+        key: &str,
+        all: &[Address],
+        message: &[u8],
+    ) -> Result<()> {
+        let waiting = self.ledger.waiting(key, all.iter());
         if waiting.is_empty() {
             return Ok(());
         }
         let now = cx.clock().now();
-        let message = mail::compose(self, key, notices, now)?;
         let cx = cx.within(self.limit);
         let mut stage = Stage::Waiting;
         let delivered = tokio::select! {
             biased;
-            delivered = self.server.deliver(now, &mut stage, &self.from.email, &waiting, &message) => Some(delivered),
+            delivered = self.server.deliver(now, &mut stage, &self.from.email, &waiting, message) => Some(delivered),
             () = cx.clock().until(cx.deadline()) => None,
         };
         let Delivery { taken, refused } = match delivered {
@@ -47,7 +59,7 @@ impl Smtp {
         let Some(first) = refused.first() else {
             return Ok(());
         };
-        let (all, missing) = (self.to.len(), refused.len());
+        let (all, missing) = (all.len(), refused.len());
         let kind = if refused.iter().any(|refusal| refusal.temporary) {
             Kind::VendorUnavailable
         } else {

@@ -2,6 +2,8 @@
 //! SDK, mail against an independent SMTP server and mail parser.
 
 #[cfg(test)]
+mod letter;
+#[cfg(test)]
 mod mail_server;
 #[cfg(test)]
 #[path = "../../../twins/tests/sdk/python.rs"]

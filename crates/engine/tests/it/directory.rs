@@ -8,9 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_connector::ability::Abilities;
 use quell_connector::{
-    Batch, BoxFuture, Call, Check, ConfigError, Control, DocumentError, Error, Facts, Feed,
-    Instead, Kept, Kind, Observed, Obstacle, Perform, Plumbing, Progress, Reading, Receipt, Result,
-    Row, Sight, Upkeep, Vendor, control, document, perform,
+    AlertUpdate, Batch, BoxFuture, Call, Check, ConfigError, Control, DocumentError, Error, Facts,
+    Feed, Instead, Kept, Kind, Observed, Obstacle, Perform, Plumbing, Progress, Reading, Receipt,
+    Result, Row, Sight, Upkeep, Vendor, WriteBack, control, document, perform,
 };
 use quell_model::alert::Prevention;
 use quell_model::entity::Account;
@@ -43,6 +43,9 @@ pub(crate) struct State {
     pub(crate) polled: Arc<Notify>,
     pub(crate) upkeeps: Vec<Option<Value>>,
     pub(crate) upkeep_fails: bool,
+    /// It takes comments, for engines built from then on; these, by alert.
+    pub(crate) takes_comments: bool,
+    pub(crate) comments: Vec<(String, String)>,
 }
 
 /// The provider in the cloud. Clones share their state.
@@ -230,6 +233,19 @@ impl Upkeep for Cloud {
     }
 }
 
+impl WriteBack for Cloud {
+    fn write_back<'a>(
+        &'a self,
+        _: &'a Call,
+        alert: &'a str,
+        update: &'a AlertUpdate,
+    ) -> BoxFuture<'a, Result<()>> {
+        let comment = (alert.to_owned(), update.comment.clone());
+        self.lock().comments.push(comment);
+        Box::pin(async { Ok(()) })
+    }
+}
+
 const FACTS: Facts = Facts {
     needs: &[],
     settle: Duration::from_secs(60),
@@ -253,10 +269,14 @@ impl Vendor for Cloud {
     }
 
     fn abilities(self: &Arc<Self>) -> Abilities {
-        let subscribes = self.lock().subscribes;
+        let (subscribes, comments) = {
+            let state = self.lock();
+            (state.subscribes, state.takes_comments)
+        };
         Abilities {
             feed: subscribes.then(|| self.clone() as _),
             upkeep: subscribes.then(|| self.clone() as _),
+            write_back: comments.then(|| self.clone() as _),
             ..Abilities::default()
         }
     }

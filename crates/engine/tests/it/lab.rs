@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use quell_connector::ability::Abilities;
 use quell_connector::{
     AlertUpdate, BoxFuture, Call, Check, ConfigError, Control, DocumentError, Error, Facts,
-    Inventory, Kind, Lifelines, Notify, Observed, Perform, Plumbing, Progress, Reading, Receipt,
-    Result, Row, TakeStock, Vendor, WriteBack, control, document, perform,
+    Inventory, Kind, Letter, Lifelines, Notify, Observed, Perform, Plumbing, Progress, Reading,
+    Receipt, Result, Row, TakeStock, Tell, Vendor, WriteBack, control, document, perform,
 };
 use quell_model::alert::{Note, Prevention};
 use quell_model::entity::{EmailMessage, File, Host, Process};
@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(crate) inventory: Inventory,
     /// What people were told.
     pub(crate) told: Vec<Notice>,
+    /// Letters to single persons, with whom they went to.
+    pub(crate) letters: Vec<(String, Letter)>,
     /// What the alerts' console was told.
     /// Messages in quarantine, by id.
     pub(crate) quarantined: BTreeSet<String>,
@@ -306,6 +308,21 @@ impl Notify for Lab {
     }
 }
 
+impl Tell for Lab {
+    fn tell<'a>(
+        &'a self,
+        _: &'a Call,
+        _: &'a str,
+        to: &'a str,
+        letter: &'a Letter,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.call("tell", move |state| {
+            state.letters.push((to.to_owned(), letter.clone()));
+            Ok(())
+        }))
+    }
+}
+
 impl WriteBack for Lab {
     fn write_back<'a>(
         &'a self,
@@ -388,6 +405,7 @@ impl Vendor for Channel {
     fn abilities(self: &Arc<Self>) -> Abilities {
         Abilities {
             notify: Some(Arc::new(self.0.clone())),
+            tell: Some(Arc::new(self.0.clone())),
             ..Abilities::default()
         }
     }

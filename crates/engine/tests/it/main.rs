@@ -8,6 +8,7 @@
 )]
 
 mod approvals;
+mod ask_user;
 mod automation;
 mod backtests;
 mod breakers;

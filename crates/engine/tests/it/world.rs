@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use quell_connector::Connected;
 use quell_connector::clock::SimClock;
 use quell_engine::{
-    ActError, Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules, Seal,
-    Settings, agreement, shown,
+    ActError, AskUser, Connection, Engine, Guardrails, Machine, OptIn, OptIns, Program, Rules,
+    Seal, Settings, agreement, shown,
 };
 use quell_model::{
     Action, ActionState, ActionType, Clock, ConnectionId, IdSource, ListEntryId, Person, Role,
@@ -352,6 +352,11 @@ fn engine(
         },
         // One key for every process of the world.
         seal: Some(Seal::new(&[7; Seal::KEY]).unwrap()),
+        ask_user: Some(AskUser {
+            sign_in: "people".parse().unwrap(),
+            tell_by: "people".parse().unwrap(),
+            public_url: "https://quell.example".to_owned(),
+        }),
         ..Settings::new("acme".parse().unwrap())
     };
     let connections = vec![

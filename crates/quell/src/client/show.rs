@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use quell_model::{ActionState, AssetClass, Cause, Clocks, EffectBy, Entity, Quorum};
-use quell_server::api::{ActionDetail, ApprovalNeeded, PasswordState};
+use quell_server::api::{ActionDetail, ApprovalNeeded, PasswordState, QuestionView};
 
 use super::actions::state_style;
 use super::{Where, wait};
@@ -149,12 +149,29 @@ pub(super) fn summary(detail: &ActionDetail) -> String {
     if let Some(password) = &detail.password {
         fact("password", PLAIN, kept(password));
     }
+    for question in &detail.asked {
+        fact("asked", PLAIN, said(question));
+    }
     out.push_str(&facts.lines("  "));
     section("Why", &mut out);
     for reason in &action.decision.reasons {
         out.push_str(&reasoned(reason, "  "));
     }
     out
+}
+
+/// "ana@corp.example whether they signed in at 2026-05-04 14:30 UTC; said no at 2026-05-04 14:41 UTC".
+fn said(question: &QuestionView) -> String {
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let answer = match (question.yes, question.answered) {
+        (Some(yes), Some(at)) => format!("said {} at {}", if yes { "yes" } else { "no" }, day(at)),
+        _ => format!("no answer; open until {}", day(question.expires)),
+    };
+    format!(
+        "{} whether they signed in at {}; {answer}",
+        question.account,
+        day(question.about)
+    )
 }
 
 /// What is known of a temporary password, but for itself.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use quell_connector::settings::SecretRef;
 use quell_connector::{Plumbing, SecretSource, SystemClock};
 use quell_connectors::catalog;
-use quell_engine::{Connection, Guardrails, Rules, Seal, Settings};
+use quell_engine::{AskUser, Connection, Guardrails, Rules, Seal, Settings};
 use quell_model::{Clock, ConnectionId, Secret};
 use quell_policy::{Diagnostic, Folder};
 use quell_server::{IntakeAuth, SettingsError, Token};
@@ -35,7 +35,7 @@ impl Document {
             Err(_) => Ok(rules),
         });
         match (rules, connections, server) {
-            (Ok(rules), Ok(connections), Ok(server)) => Ok(Parts {
+            (Ok(rules), Ok(connections), Ok(server)) => self.able(&connections).map(|()| Parts {
                 rules,
                 connections,
                 server,
@@ -63,6 +63,10 @@ impl Document {
         };
         let shown = self.config.policy.directory.as_deref().unwrap_or_default();
         let loaded = folder.load(shown, SystemClock.now())?;
+        if loaded.settings.ask_user.on && self.config.ask_user.is_none() {
+            let message = "the policy asks people whether it was them, so [ask_user] must say how";
+            return Err(self.at("ask_user", message));
+        }
         for entry in &loaded.in_vain {
             tracing::warn!("{entry}");
         }
@@ -73,6 +77,42 @@ impl Document {
             guardrails: Guardrails::new(self.config.assets.clone(), loaded.lists)
                 .of_fleet(self.config.organization.fleet),
         })
+    }
+
+    /// Whether the connections that `[ask_user]` names can do what they are named for.
+    fn able(&self, connections: &[Connection]) -> Result<()> {
+        let Some(ask) = &self.config.ask_user else {
+            return Ok(());
+        };
+        let of = |id: &ConnectionId| {
+            let found = connections.iter().find(|c| c.connected.id == *id);
+            found.map(|c| &c.connected.abilities)
+        };
+        let signs_in = of(&ask.sign_in).map(|abilities| abilities.sign_in.is_some());
+        let tells = of(&ask.tell_by).map(|abilities| abilities.tell.is_some());
+        let mut problems = Vec::new();
+        for (key, id, able, what) in [
+            (
+                "sign_in",
+                &ask.sign_in,
+                signs_in,
+                "sign people in; name one of connector `oidc`",
+            ),
+            (
+                "tell_by",
+                &ask.tell_by,
+                tells,
+                "write to a person; name one of connector `smtp`",
+            ),
+        ] {
+            let message = match able {
+                Some(true) => continue,
+                Some(false) => format!("connection `{id}` cannot {what}"),
+                None => format!("there is no connection `{id}`"),
+            };
+            problems.push(self.problem(&format!("ask_user.{key}"), message));
+        }
+        self.unless(problems)
     }
 
     /// The connections, built; nothing is called.
@@ -179,6 +219,11 @@ impl Document {
         let section = &self.config.organization;
         Settings {
             incident_window: section.incident_window.unsigned_abs(),
+            ask_user: self.config.ask_user.as_ref().map(|ask| AskUser {
+                sign_in: ask.sign_in.clone(),
+                tell_by: ask.tell_by.clone(),
+                public_url: ask.public_url.trim_end_matches('/').to_owned(),
+            }),
             ..Settings::new(section.id.clone())
         }
     }

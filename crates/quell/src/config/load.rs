@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use quell_connector::http::Plane;
 use quell_policy::Diagnostic;
 use serde_json::Value;
 
@@ -139,6 +140,12 @@ impl Document {
         problems.extend(twice("name", names, &|i| {
             format!("server.tokens[{i}].name")
         }));
+        if let Some(ask) = &config.ask_user
+            && !is_origin(&ask.public_url)
+        {
+            let message = "must be https, a host and no path; write for example \"https://quell.example.com\"";
+            problems.push(self.problem("ask_user.public_url", message));
+        }
         for (index, rule) in config.assets.iter().enumerate() {
             if rule.hosts.is_empty() {
                 problems.push(self.problem(
@@ -161,6 +168,13 @@ impl Document {
             Err(Failure::of_problems(&self.name, problems))
         }
     }
+}
+
+/// Whether it is the address of a server that browsers keep cookies of that are for encrypted connections
+/// only: https, or this machine.
+fn is_origin(text: &str) -> bool {
+    Plane::base_url("public_url", text)
+        .is_ok_and(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
 }
 
 /// What a parser said, for somebody who does not know parsers.

@@ -102,6 +102,10 @@ pub struct Config {
     /// What may be done.
     #[serde(default)]
     pub policy: Policy,
+    /// How the person an alert is about is asked whether it was them. Whether they are is up to
+    /// `[ask_user]` in the policy folder's policy.toml.
+    #[serde(default)]
+    pub ask_user: Option<AskUser>,
     /// What the organization says of its machines.
     #[serde(default)]
     pub assets: Vec<AssetRule>,
@@ -230,6 +234,19 @@ pub struct Policy {
     /// Folder with the organization's own policy: the matrix in `policy.toml`, rules in `*.cedar`,
     /// protection lists in `lists/`, playbooks in `playbooks/`. Without it, what ships with Quell holds.
     pub directory: Option<String>,
+}
+
+/// How the person an alert is about is asked whether it was them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskUser {
+    /// Id of the connection that signs them in (connector `oidc`).
+    pub sign_in: ConnectionId,
+    /// Id of the connection that writes to them (connector `smtp`).
+    pub tell_by: ConnectionId,
+    /// Where people's browsers reach this server (`"https://quell.example.com"`). The identity provider
+    /// has to know `/was-it-you/callback` below it as the address to send people back to.
+    pub public_url: String,
 }
 
 /// One account at one security product.

@@ -31,12 +31,13 @@ impl Read for Show {
         let (store, organization) = (cx.app.engine.store(), cx.app.engine.organization());
         let action = store.action(organization, id).await?.action;
         // Read at once, not one after the other: each may wait for its turn at the store.
-        let (history, approvals, alerts, incident, password) = tokio::try_join!(
+        let (history, approvals, alerts, incident, password, asked) = tokio::try_join!(
             store.history(id),
             store.approvals(id),
             store.alerts_of(id),
             store.incident(organization, action.incident),
             store.password(organization, id),
+            store.questions(organization, action.incident),
         )?;
         let waits = action.state == ActionState::AwaitingApproval;
         let approval = waits.then(|| {
@@ -60,6 +61,7 @@ impl Read for Show {
             reverted_by: action.action.revert(),
             prior: action.prior.clone(),
             password: password.map(Into::into),
+            asked: asked.into_iter().map(Into::into).collect(),
             history,
             approvals: approvals.into_iter().map(Into::into).collect(),
             alerts: alerts.into_iter().map(Into::into).collect(),

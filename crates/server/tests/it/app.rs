@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use quell_connector::clock::SimClock;
 use quell_connector::{Connected, Vendor};
-use quell_engine::{Connection, Engine, Guardrails, OptIn, OptIns, Rules};
+use quell_engine::{AskUser, Connection, Engine, Guardrails, OptIn, OptIns, Rules, Seal};
 use quell_model::{ActionType, Clock, ConnectionId, IdSource, Secret};
 use quell_policy::{Diagnostics, Playbooks, Policy, Source};
 use quell_server::{IntakeAuth, Role, Settings, Token};
@@ -90,6 +90,16 @@ impl TestApp {
     }
 
     pub(crate) fn over(store: Store, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::built(store, Vec::new(), None, change)
+    }
+
+    /// With these connections more, and asking people this way.
+    pub(crate) fn built(
+        store: Store,
+        more: Vec<Connection>,
+        ask_user: Option<AskUser>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let clock = Arc::<SimClock>::default();
         let vendor = Desk::default();
         let desk = |name: &str, tenant: Option<&str>| Connection {
@@ -97,13 +107,16 @@ impl TestApp {
             ..Connection::new(Connected::new(id(name), &Arc::new(vendor.clone())))
         };
         let mute: Arc<Mute> = Arc::default();
-        let connections = vec![
+        let mut connections = vec![
             desk("desk", Some("t1")),
             desk("signed", None),
             desk("closed", None),
             Connection::new(Connected::new(id(Mute::ID), &mute)),
         ];
+        connections.extend(more);
         let mut settings = quell_engine::Settings::new("acme".parse().unwrap());
+        settings.ask_user = ask_user;
+        settings.seal = Some(Seal::new(&[7; Seal::KEY]).unwrap());
         // All work goes through the queue, so that tests decide when it is done.
         settings.workers = 0;
         let ids: Arc<Ids> = Arc::default();

@@ -25,3 +25,4 @@ mod operations;
 mod policies;
 mod sockets;
 mod vendor;
+mod was_it_you;

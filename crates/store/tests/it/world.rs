@@ -135,6 +135,8 @@ pub(crate) async fn take(
         received: at(second),
         window: Duration::from_secs(3600),
         proposed,
+        belongs: None,
+        asks: None,
     };
     store.ingest(ingest).await.unwrap()
 }
