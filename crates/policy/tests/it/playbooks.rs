@@ -386,8 +386,9 @@ fn a_window_that_makes_no_sense_is_refused_at_its_line() {
 #[test]
 fn the_playbook_in_the_guide_loads() {
     let guide = include_str!("../../../../docs/guides/risky-sign-in.md");
-    let start = guide.find("name = \"risky-sign-in\"").unwrap();
-    let text = guide[start..].split("```").next().unwrap();
+    let mut blocks = guide.split("```toml\n").skip(1);
+    let text = blocks.find(|block| block.starts_with("name =")).unwrap();
+    let text = text.split("```").next().unwrap();
     let playbook = Playbook::parse("guide", text).unwrap();
     assert_eq!(playbook.name, "risky-sign-in");
 }
