@@ -25,6 +25,7 @@ use quell_model::Clock;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 const CONFIG: &str = r#"
 [organization]
@@ -136,22 +137,40 @@ async fn a_person_who_says_no_raises_an_alert_of_their_own() {
     server.stop().await;
 }
 
-/// Takes one mail, to this recipient only.
+/// The first mail to this recipient alone. The security team's own mail is taken too.
 async fn letter(server: TcpListener, to: &str) -> String {
-    let (stream, _) = server.accept().await.unwrap();
+    let (taken, mut mails) = mpsc::unbounded_channel();
+    let accepting = tokio::spawn(async move {
+        while let Ok((stream, _)) = server.accept().await {
+            tokio::spawn(take_mails(stream, taken.clone()));
+        }
+    });
+    loop {
+        let (recipients, letter) = mails.recv().await.unwrap();
+        if recipients == [to] {
+            accepting.abort();
+            return letter;
+        }
+    }
+}
+
+/// Takes every mail of one connection.
+async fn take_mails(stream: TcpStream, taken: mpsc::UnboundedSender<(Vec<String>, String)>) {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 ready\r\n").await.unwrap();
-    let (mut letter, mut sending) = (String::new(), false);
-    loop {
-        let mut line = String::new();
-        assert!(stream.read_line(&mut line).await.unwrap() > 0, "{letter}");
-        let answer: &[u8] = match line.as_str() {
+    let (mut recipients, mut letter, mut sending) = (Vec::new(), String::new(), false);
+    let mut line = String::new();
+    while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
+        let said = std::mem::take(&mut line);
+        let answer: &[u8] = match said.as_str() {
             ".\r\n" if sending => {
-                stream.write_all(b"250 taken\r\n").await.unwrap();
-                return letter;
+                sending = false;
+                let mail = (std::mem::take(&mut recipients), std::mem::take(&mut letter));
+                drop(taken.send(mail));
+                b"250 taken\r\n"
             }
             _ if sending => {
-                letter.push_str(&line);
+                letter.push_str(&said);
                 continue;
             }
             "DATA\r\n" => {
@@ -159,15 +178,15 @@ async fn letter(server: TcpListener, to: &str) -> String {
                 b"354 go on\r\n"
             }
             other => {
-                let recipient = other.strip_prefix("RCPT TO:");
-                assert!(
-                    recipient.is_none_or(|r| r.starts_with(&format!("<{to}>"))),
-                    "{other}"
-                );
+                let recipient = other.strip_prefix("RCPT TO:<");
+                let recipient = recipient.and_then(|rest| rest.split('>').next());
+                recipients.extend(recipient.map(str::to_owned));
                 b"250 yes\r\n"
             }
         };
-        stream.write_all(answer).await.unwrap();
+        if stream.write_all(answer).await.is_err() {
+            return;
+        }
     }
 }
 
