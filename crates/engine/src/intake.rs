@@ -12,8 +12,8 @@ use quell_model::{
 use quell_policy::budget::{Counted, Per};
 use quell_policy::{Budget, Storm};
 use quell_store::{
-    Brake, Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Of, Placed, Proposed,
-    RECENT, Stored, StormLimit,
+    Again, Brake, Budgeted, Charge, Claim, Freshness, Ingest, Job, JobKind, NewJob, Of, Placed,
+    Proposed, RECENT, Stored, StormLimit,
 };
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
@@ -153,7 +153,10 @@ impl Engine {
             let (mut entry, claim) = self
                 .propose(rules, &alert, (id, incident), planned, received)
                 .await;
-            entry.again = again;
+            entry.again = again.map(|event| Again {
+                event,
+                reason: second,
+            });
             mine.push((entry.transitions.clone(), claim));
             proposed.push(entry);
         }
@@ -461,6 +464,15 @@ impl Engine {
         });
         Some(held.calm_below(storm))
     }
+}
+
+/// Why what is for the second time only is done.
+fn second(other: Timestamp) -> Reason {
+    let text = format!(
+        "It is the second one of the same person: the other was at {}.",
+        other.strftime("%F %H:%M UTC")
+    );
+    Reason::new("second-time", text)
 }
 
 /// Why an action is held back.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quell_model::{
     Action, ActionId, ActionState, Alert, AlertId, Cause, ConnectionId, IncidentId, OrganizationId,
-    Transition,
+    Reason, Transition,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -64,7 +64,16 @@ pub struct Proposed {
     /// The budgets it runs by itself on, if there are any.
     pub budgeted: Option<Budgeted>,
     /// It is placed only if its event has happened to its subject before, or has since.
-    pub again: Option<Recurrence>,
+    pub again: Option<Again>,
+}
+
+/// What makes an action one for the second time only.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// The event behind it.
+    pub event: Recurrence,
+    /// Why it is placed, given when the other event was.
+    pub reason: fn(Timestamp) -> Reason,
 }
 
 /// Whether the alert was known.
@@ -339,15 +348,17 @@ impl Place<'_> {
             opened,
             now,
             pulses,
-            action,
+            mut action,
             proposed,
             written,
         } = self;
         let (alert, target) = (action.alert, proposed.target.as_str());
-        if let Some(event) = &proposed.again
-            && !recurrence::happened_again(db, &action.organization, event)?
-        {
-            return Ok(Placed::First);
+        if let Some(again) = &proposed.again {
+            let Some(other) = recurrence::happened_again(db, &action.organization, &again.event)?
+            else {
+                return Ok(Placed::First);
+            };
+            action.decision.reasons.push((again.reason)(other));
         }
         let standing = match actions::live(db, &action, target)? {
             // The opposite wish on the same slot is not the same action.
@@ -418,8 +429,8 @@ impl Place<'_> {
             Charged::Runs(standing) => standing,
             Charged::Held(held) => return hold(db, &held, now),
         };
-        // Then the alert and the incident are those it was written with.
-        if opened {
+        // Then everything of it is as it was written.
+        if opened && proposed.again.is_none() {
             actions::insert(db, &action, target, &written.action)?;
         } else {
             actions::insert(db, &action, target, &serde_json::to_string(&action)?)?;

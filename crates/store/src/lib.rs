@@ -29,7 +29,7 @@ pub use approvals::{Answer, ApprovalRecord, Approved, Needs};
 pub use authors::RuleAuthor;
 pub use budgets::{Brake, Budgeted, Charge};
 pub use error::{Error, Result};
-pub use ingest::{Freshness, Ingest, Ingested, Placed, Proposed};
+pub use ingest::{Again, Freshness, Ingest, Ingested, Placed, Proposed};
 pub use jobs::{Claim, Job, JobKind};
 pub use lists::{ListChange, ListEntry, ListHand, ListRecord, ListState};
 pub use opt_ins::OptInChange;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use quell_model::OrganizationId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
-use crate::micros;
+use crate::{instant, micros};
 
 /// An event that may be one of two.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +50,12 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// Remembers the event, and says whether another one is near enough.
+/// Remembers the event, and says when the nearest other one was that is near enough.
 pub(crate) fn happened_again(
     db: &Connection,
     organization: &OrganizationId,
     event: &Recurrence,
-) -> Result<bool> {
+) -> Result<Option<Timestamp>> {
     let Recurrence {
         scope,
         subject,
@@ -79,17 +79,27 @@ pub(crate) fn happened_again(
         micros(*at).saturating_sub(within),
         micros(*at).saturating_add(within),
     );
-    Ok(db
+    let other: Option<i64> = db
         .prepare_cached(
-            "SELECT EXISTS (
-               SELECT 1 FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
-                 AND at BETWEEN ?5 AND ?6 AND event <> ?4 AND cleared = 0)
-             AND EXISTS (
-               SELECT 1 FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
-                 AND event = ?4 AND cleared = 0)",
+            "SELECT at FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
+               AND at BETWEEN ?5 AND ?6 AND event <> ?4 AND cleared = 0
+               AND EXISTS (
+                 SELECT 1 FROM events WHERE organization = ?1 AND scope = ?2 AND subject = ?3
+                   AND event = ?4 AND cleared = 0)
+             ORDER BY abs(at - ?7) LIMIT 1",
         )?
         .query_row(
-            params![organization.as_str(), scope, subject, id, from, to],
+            params![
+                organization.as_str(),
+                scope,
+                subject,
+                id,
+                from,
+                to,
+                micros(*at)
+            ],
             |row| row.get(0),
-        )?)
+        )
+        .optional()?;
+    Ok(other.map(instant))
 }

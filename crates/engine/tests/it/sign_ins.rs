@@ -101,6 +101,20 @@ async fn another_sign_in_within_a_day_resets_the_password_whichever_is_heard_of_
 }
 
 #[tokio::test]
+async fn whoever_asks_why_the_password_is_told_of_the_other_sign_in() {
+    let world = world();
+    accept(&world, sign_in("a", 0)).await;
+    accept(&world, sign_in("b", 60)).await;
+    let reasons = reset(&world).await.decision.reasons;
+    let second = reasons.iter().find(|reason| reason.rule == "second-time");
+    let text = &second.unwrap().text;
+    assert!(
+        text.contains("the other was at 2026-09-21 14:13 UTC"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn the_day_goes_on_when_another_process_takes_over() {
     let mut world = world();
     accept(&world, sign_in("a", 0)).await;
