@@ -71,6 +71,11 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
         "make the call through its HTTP plane",
     ),
     (
+        "ldap3",
+        &["quell-connectors"],
+        "ask the directory through the `active-directory` connector",
+    ),
+    (
         "lettre",
         &["quell-connectors"],
         "send mail through the `smtp` connector",

@@ -15,7 +15,7 @@ use tokio::sync::{MutexGuard, Semaphore};
 use tokio_rustls::TlsConnector;
 
 use super::config::{Config, Server};
-use super::ldap::{Entry, Filter, Scope, Search, Session, code};
+use super::ldap::{Amount, Entry, Scope, Search, Session, code, filter};
 use super::sid::Sid;
 use super::talk::{Talk, Task};
 use super::{refusal, tls};
@@ -211,9 +211,9 @@ impl Directory {
             let here = Search {
                 base: &root.base,
                 scope: Scope::Base,
-                filter: Filter::Has("objectClass"),
+                filter: filter::ANY,
                 attributes: &["1.1"],
-                most: 1,
+                amount: Amount::AtMost(1),
             };
             let near = cx.within(REPLY);
             let answer = tokio::select! {
@@ -305,14 +305,14 @@ impl Directory {
         let itself = Search {
             base: "",
             scope: Scope::Base,
-            filter: Filter::Has("objectClass"),
+            filter: filter::ANY,
             attributes: &[
                 "defaultNamingContext",
                 "configurationNamingContext",
                 "supportedCapabilities",
                 "tokenGroups",
             ],
-            most: 1,
+            amount: Amount::AtMost(1),
         };
         let (entries, _) = session.search(&itself).await.map_err(broken)?;
         let root = self.root(label, &entries.into_iter().next().unwrap_or_default())?;

@@ -6,7 +6,7 @@ use quell_model::entity::Account;
 use quell_model::text;
 
 use super::account::{ATTRIBUTES, Record};
-use super::ldap::{Entry, Filter, Scope, Search};
+use super::ldap::{Amount, Entry, Scope, Search, filter};
 use super::sid::{Sid, parse_guid};
 use super::talk::Talk;
 
@@ -63,9 +63,9 @@ pub(super) async fn at(
     let search = Search {
         base: place,
         scope: Scope::Base,
-        filter: Filter::Has("objectClass"),
+        filter: filter::ANY,
         attributes: ATTRIBUTES,
-        most: 1,
+        amount: Amount::AtMost(1),
     };
     let found = talk.search(operation, &search).await?;
     found
@@ -75,11 +75,12 @@ pub(super) async fn at(
 }
 
 async fn by_address(talk: &mut Talk<'_>, operation: &'static str, address: &str) -> Result<String> {
-    let either = vec![
-        Filter::is("userPrincipalName", address),
-        Filter::is("mail", address),
-    ];
-    if let Some(place) = only(talk, operation, address, Filter::Any(either)).await? {
+    let either = format!(
+        "(|{}{})",
+        filter::is("userPrincipalName", address),
+        filter::is("mail", address),
+    );
+    if let Some(place) = only(talk, operation, address, &either).await? {
         return Ok(place);
     }
     // Whoever has no principal name of their own signs in by account name and domain.
@@ -93,7 +94,8 @@ async fn by_address(talk: &mut Talk<'_>, operation: &'static str, address: &str)
 }
 
 async fn by_name(talk: &mut Talk<'_>, operation: &'static str, name: &str) -> Result<String> {
-    let found = only(talk, operation, name, Filter::is("sAMAccountName", name)).await?;
+    let named = filter::is("sAMAccountName", name);
+    let found = only(talk, operation, name, &named).await?;
     found.ok_or_else(|| missing(operation, talk.domain(), name))
 }
 
@@ -107,16 +109,16 @@ async fn only(
     talk: &mut Talk<'_>,
     operation: &'static str,
     named: &str,
-    filter: Filter,
+    property: &str,
 ) -> Result<Option<String>> {
     let root = talk.root();
     let search = Search {
         base: &root.base,
         scope: Scope::Subtree,
-        filter: Filter::All(vec![Filter::is("objectClass", "user"), filter]),
+        filter: &format!("(&(objectClass=user){property})"),
         attributes: &["objectGUID"],
         // A second one is enough to know that there is not one.
-        most: 2,
+        amount: Amount::AtMost(2),
     };
     let found = talk.search(operation, &search).await?;
     let place = |entry: &Entry| {

@@ -1,7 +1,7 @@
 //! Active Directory over LDAPS: disables and enables accounts and resets passwords.
 //!
-//! This file is the identity and the table; everything else lives in the file of its concern. Bytes
-//! and connections are `ldap`'s, who is believed is `tls`'s, which domain controller is asked is
+//! This file is the identity and the table; everything else lives in the file of its concern. LDAP and
+//! its connections are `ldap`'s, who is believed is `tls`'s, which domain controller is asked is
 //! `directory`'s, what is said to it `talk`'s. It is no source of alerts, and it has no way to end sessions.
 
 mod account;

@@ -2,8 +2,9 @@
 
 use quell_connector::{Instead, Obstacle, Result};
 
-use super::account::{DOMAIN_ADMINS, Record, Sort};
-use super::ldap::{Filter, Scope, Search};
+use super::account::{DOMAIN_ADMINS, Record, Sort, control};
+use super::ldap::{Amount, Scope, Search, filter};
+use super::sid::Sid;
 use super::talk::Talk;
 
 /// Administrator, Guest, krbtgt and DefaultAccount, under whatever name.
@@ -66,32 +67,29 @@ async fn last_administrator(
     let by_name = Search {
         base: &format!("<SID={group}>"),
         scope: Scope::Base,
-        filter: Filter::Has("objectClass"),
+        filter: filter::ANY,
         attributes: &["1.1"],
-        most: 1,
+        amount: Amount::AtMost(1),
     };
     let found = talk.search(operation, &by_name).await?;
     let Some(group) = found.first().map(|entry| entry.name.clone()) else {
         return Ok(true);
     };
-    let not = |filter| Filter::Not(Box::new(filter));
     let root = talk.root();
-    let others = Search {
+    let enabled = Search {
         base: &root.base,
         scope: Scope::Subtree,
-        filter: Filter::All(vec![
-            Filter::is("objectClass", "user"),
-            not(Filter::is("objectClass", "computer")),
-            not(Filter::Matches(BITS, "userAccountControl", b"2".to_vec())),
-            not(Filter::Is("objectSid", record.sid.to_bytes())),
-            Filter::Any(vec![
-                Filter::Matches(IN_CHAIN, "memberOf", group.into_bytes()),
-                Filter::is("primaryGroupID", &DOMAIN_ADMINS.to_string()),
-            ]),
-        ]),
-        attributes: &["1.1"],
-        // One other is enough.
-        most: 1,
+        filter: &format!(
+            "(&(objectClass=user)(!(objectClass=computer))(!{})(|{}{}))",
+            filter::matches(BITS, "userAccountControl", &control::DISABLED.to_string()),
+            filter::matches(IN_CHAIN, "memberOf", &group),
+            filter::is("primaryGroupID", &DOMAIN_ADMINS.to_string()),
+        ),
+        attributes: &["objectSid"],
+        amount: Amount::All,
     };
-    Ok(talk.search(operation, &others).await?.is_empty())
+    let enabled = talk.search(operation, &enabled).await?;
+    let sids = enabled.iter().filter_map(|entry| entry.bytes("objectSid"));
+    let mut sids = sids.filter_map(Sid::from_bytes);
+    Ok(!sids.any(|sid| sid != record.sid))
 }

@@ -4,7 +4,7 @@
 use quell_connector::{Call, Check, Error, Kind, Result};
 use quell_model::entity::Account;
 
-use super::ldap::{Filter, Scope, Search};
+use super::ldap::{Amount, Scope, Search, filter};
 use super::talk::{Talk, Task};
 use super::{ActiveDirectory, lookup, needs};
 
@@ -102,9 +102,9 @@ impl Task for Delegated<'_> {
         let search = Search {
             base: &record.place(),
             scope: Scope::Base,
-            filter: Filter::Has("objectClass"),
+            filter: filter::ANY,
             attributes: &["allowedAttributesEffective"],
-            most: 1,
+            amount: Amount::AtMost(1),
         };
         let found = talk.search(PROBE, &search).await?;
         let entry = found.first().ok_or_else(|| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quell_connector::{Call, Error, Kind, Result};
 
 use super::directory::{Directory, Open, REPLY, Root, out_of_time};
-use super::ldap::{Entry, Filter, Scope, Search, code};
+use super::ldap::{Amount, Entry, Scope, Search, code, filter};
 use super::{needs, refusal};
 
 /// Something to do in one conversation with one domain controller.
@@ -66,9 +66,9 @@ impl<'a> Talk<'a> {
         let partition = Search {
             base: &format!("CN=Partitions,{}", root.configuration),
             scope: Scope::Subtree,
-            filter: Filter::is("nCName", &root.base),
+            filter: &filter::is("nCName", &root.base),
             attributes: &["nETBIOSName"],
-            most: 2,
+            amount: Amount::AtMost(2),
         };
         let found = self.search("ldap.domain", &partition).await?;
         let short = found.first().and_then(|entry| entry.text("nETBIOSName"));
@@ -131,7 +131,8 @@ impl<'a> Talk<'a> {
         if self.cx.left().is_zero() {
             return Err(out_of_time(operation));
         }
-        // INVARIANT: from here on the change may have been made, until a reply says otherwise.
+        // INVARIANT: from here on the change may have been made, until a reply says otherwise, or that
+        // it was never sent.
         self.whole = false;
         let limit = self.cx.within(REPLY);
         let answer = tokio::select! {
@@ -143,9 +144,14 @@ impl<'a> Talk<'a> {
             }
         };
         let outcome = answer.map_err(|error| {
-            let detail =
-                "the connection broke before the domain controller said whether it made the change";
-            Error::new(Kind::MaybeApplied, operation, detail).source(error)
+            let (kind, detail) = if error.kind() == std::io::ErrorKind::NotConnected {
+                let detail = "the connection broke before the change was sent";
+                (Kind::VendorUnavailable, detail)
+            } else {
+                let detail = "the connection broke before the domain controller said whether it made the change";
+                (Kind::MaybeApplied, detail)
+            };
+            Error::new(kind, operation, detail).source(error)
         })?;
         self.whole = true;
         if outcome.code == code::SUCCESS {
