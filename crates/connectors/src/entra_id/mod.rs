@@ -7,8 +7,10 @@ mod account;
 mod alerts;
 mod api;
 mod auth;
+mod batch;
 mod cloud;
 mod config;
+mod dialect;
 mod feed;
 mod notifications;
 mod obstacles;
@@ -35,6 +37,7 @@ pub use cloud::Cloud;
 pub use config::{Config, Notifications, Poll};
 
 use auth::{Credentials, Standing};
+use batch::Reads;
 use notifications::Subscription;
 use written::Written;
 
@@ -45,6 +48,7 @@ const PROVIDER: &str = "entra_id";
 /// One tenant of Microsoft Entra ID.
 pub struct EntraId {
     plane: Arc<Plane>,
+    reads: Reads,
     standing: Arc<Standing>,
     written: Written,
     poll: Poll,
@@ -106,7 +110,7 @@ impl Vendor for EntraId {
         let plane = Arc::new(Plane::new(
             &plumbing,
             &config.http,
-            api::DIALECT,
+            dialect::DIALECT,
             home.clone(),
             Box::new(credentials),
         )?);
@@ -120,6 +124,7 @@ impl Vendor for EntraId {
             None => None,
         };
         Ok(Self {
+            reads: Reads::new(&plane),
             plane,
             standing,
             written: Written::default(),

@@ -123,7 +123,7 @@ impl EntraId {
         let own = provider.is_none_or(|provider| provider == super::PROVIDER);
         let id = account.id.as_deref().and_then(text::present);
         if let Some(id) = id.filter(|id| own && is_object_id(id)) {
-            return api::read_user(&self.plane, cx, id).await;
+            return api::read_user(&self.reads, cx, id).await;
         }
         let present = |member: &Option<String>| {
             let member = member.as_deref().and_then(text::present);
@@ -167,7 +167,7 @@ impl EntraId {
     }
 
     pub(super) async fn with_roles(&self, cx: &Call, user: wire::User) -> Result<Known> {
-        let roles = match api::roles_of(&self.plane, cx, &user.id).await {
+        let roles = match api::roles_of(&self.plane, &self.reads, cx, &user.id).await {
             Ok(roles) => Some(roles),
             // What can be taken back must not depend on reading roles; what must not be done says so itself.
             Err(error) if error.kind == Kind::PermissionMissing => None,

@@ -10,6 +10,7 @@
 
 mod access;
 mod actions;
+mod batch;
 #[path = "../support/clock.rs"]
 mod clock;
 mod contract;
