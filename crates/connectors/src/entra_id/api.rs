@@ -15,6 +15,7 @@ pub(super) const USER_ENABLE: &str = "users.enable";
 pub(super) const USER_REVOKE: &str = "users.revoke_sessions";
 pub(super) const USER_PASSWORD: &str = "users.password";
 pub(super) const ROLES_READ: &str = "roles.read";
+pub(super) const GROUPS_READ: &str = "groups.read";
 pub(super) const DOMAIN_READ: &str = "domains.read";
 pub(super) const RISK_READ: &str = "risk.read";
 pub(super) const RISK_DECIDE: &str = "risk.decide";
@@ -25,6 +26,7 @@ pub(super) const ENABLE_USERS: &str = "User.EnableDisableAccount.All";
 pub(super) const REVOKE_SESSIONS: &str = "User.RevokeSessions.All";
 pub(super) const SET_PASSWORDS: &str = "User-PasswordProfile.ReadWrite.All";
 pub(super) const READ_ROLES: &str = "RoleManagement.Read.Directory";
+pub(super) const READ_GROUPS: &str = "GroupMember.Read.All";
 pub(super) const READ_DOMAINS: &str = "Domain.Read.All";
 pub(super) const READ_RISK: &str = "IdentityRiskEvent.Read.All";
 pub(super) const DECIDE_RISK: &str = "IdentityRiskyUser.ReadWrite.All";
@@ -40,6 +42,7 @@ pub(super) fn needs(operation: &str) -> Option<&'static str> {
         USER_REVOKE => REVOKE_SESSIONS,
         USER_PASSWORD => SET_PASSWORDS,
         ROLES_READ => READ_ROLES,
+        GROUPS_READ => READ_GROUPS,
         DOMAIN_READ => READ_DOMAINS,
         RISK_READ => READ_RISK,
         RISK_DECIDE => DECIDE_RISK,
@@ -168,6 +171,28 @@ pub(super) async fn roles_of(
         .send(cx, Request::get(ROLES_READ, path.clone()))
         .await?;
     rest(plane, cx, ROLES_READ, &path, first.json()?, |_| false).await
+}
+
+/// Which of at most twenty groups a user is in, also through groups.
+pub(super) async fn groups_among(
+    reads: &Reads,
+    cx: &Call,
+    id: &str,
+    group_ids: &[&str],
+) -> Result<Vec<String>> {
+    let body = wire::GroupIds { group_ids };
+    let path = user_path(id, "/checkMemberGroups");
+    // A question, although it is posted.
+    let request = Request::json(GROUPS_READ, Method::POST, path, &body, Repeat::Read)?;
+    let page: wire::Page<String> = reads.send(cx, request).await?.json()?;
+    Ok(page.value)
+}
+
+/// The request for a group, to find out whether it exists and may be read.
+pub(super) fn group(id: &str) -> Request {
+    let mut path = "/v1.0/groups/".to_owned();
+    encode(&mut path, id);
+    Request::get(GROUPS_READ, path).query("$select", "id")
 }
 
 /// Users who hold a role, until there is `enough` of them. `role` is the role's id in the tenant.

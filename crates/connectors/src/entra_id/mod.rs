@@ -12,6 +12,7 @@ mod cloud;
 mod config;
 mod dialect;
 mod feed;
+mod groups;
 mod notifications;
 mod obstacles;
 mod probe;
@@ -38,6 +39,7 @@ pub use config::{Config, Notifications, Poll};
 
 use auth::{Credentials, Standing};
 use batch::Reads;
+use groups::Groups;
 use notifications::Subscription;
 use written::Written;
 
@@ -49,6 +51,7 @@ const PROVIDER: &str = "entra_id";
 pub struct EntraId {
     plane: Arc<Plane>,
     reads: Reads,
+    groups: Groups,
     standing: Arc<Standing>,
     written: Written,
     poll: Poll,
@@ -133,6 +136,7 @@ impl Vendor for EntraId {
             tenant: config.tenant()?,
             client_id: config.client_id,
             poll: config.poll.checked()?,
+            groups: Groups::checked(config.groups)?,
             home,
         })
     }

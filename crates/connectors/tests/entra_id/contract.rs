@@ -7,7 +7,7 @@ use quell_model::ActionType;
 use quell_twins::entra_id::{Endpoint, GLOBAL_ADMINISTRATOR, RiskSpec, UserSpec};
 use tokio::process::Command;
 
-use crate::kit::{NOOR, app_with, by_name, call, lab, look, perform, progress, read, set};
+use crate::kit::{GLASS, NOOR, app_with, by_name, call, lab, look, perform, progress, read, set};
 use crate::python::{Outcome, python, said};
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn every_request_fits_the_vendors_published_description() -> Outcome {
     let boss = UserSpec::new("root@northwind.example").with_role(GLOBAL_ADMINISTRATOR);
     let lab = lab(&[boss]).await;
     lab.twin.put_app(app_with(GLOBAL_ADMINISTRATOR));
-    let connected = lab.connect();
+    let connected = lab.connect_with(serde_json::json!({ "groups": { GLASS: ["vip"] } }));
     let noor = by_name(NOOR);
     read(&lab, &connected, &by_name("root@northwind.example")).await?;
     let sight = || look(&lab, &connected, ActionType::RevokeSessions, &noor);

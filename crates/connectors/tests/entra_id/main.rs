@@ -16,6 +16,7 @@ mod clock;
 mod contract;
 mod documents;
 mod feed;
+mod groups;
 mod kit;
 #[path = "../support/entra_id.rs"]
 mod lab;
