@@ -74,7 +74,9 @@ async fn entra_id_twin_satisfies_the_vendors_python_sdk() -> Outcome {
         risk_requests_per_second: None,
         federated_domains: vec!["fed.example".into()],
         ..entra_id::Config::manual()
-            .with_user(UserSpec::new("ada@corp.example"))
+            .with_user(
+                UserSpec::new("ada@corp.example").in_group("9d1c7f30-4e58-4b6a-a2d9-0c83f5e7b164"),
+            )
             .with_user(UserSpec::new("root@corp.example").with_role(GLOBAL_ADMINISTRATOR))
             .with_user(UserSpec::new("fay@fed.example"))
             .with_user(synchronised)

@@ -81,8 +81,8 @@ pub(super) fn again(signer: &dyn Sign, reply: &Reply) -> bool {
     refused && signer.learn(reply)
 }
 
-#[cfg(test)]
-mod tests {
+#[cfg(all(test, feature = "testing"))]
+pub(super) mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
@@ -97,13 +97,13 @@ mod tests {
     use crate::{BoxFuture, Call, Plumbing, SecretSource, call};
 
     /// A vendor that gives these answers one after another, and what it was sent.
-    struct Vendor {
+    pub(in crate::http) struct Vendor {
         base: Url,
         sent: tokio::task::JoinHandle<Vec<Vec<String>>>,
     }
 
     impl Vendor {
-        async fn answering(answers: &'static [&'static str]) -> Self {
+        pub(in crate::http) async fn answering(answers: &'static [&'static str]) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let base = format!("http://{}", listener.local_addr().unwrap());
             let sent = tokio::spawn(async move {
@@ -139,7 +139,7 @@ mod tests {
         }
 
         /// The values of a header, request by request.
-        async fn saw(self, name: &str) -> Vec<Vec<String>> {
+        pub(in crate::http) async fn saw(self, name: &str) -> Vec<Vec<String>> {
             let name = format!("{name}: ");
             let values = |lines: Vec<String>| {
                 let value = |line: &String| Some(line.strip_prefix(&name)?.to_owned());
@@ -151,7 +151,7 @@ mod tests {
 
     /// Writes what it was given to sign into a header, with the last nonce it was told.
     #[derive(Default)]
-    struct Witness {
+    pub(in crate::http) struct Witness {
         nonce: Mutex<String>,
         refuses: bool,
     }
@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    fn plane(vendor: &Vendor, witness: Witness) -> (Plane, Call) {
+    pub(in crate::http) fn plane(vendor: &Vendor, witness: Witness) -> (Plane, Call) {
         let clock: Arc<dyn Clock> = Arc::new(SimClock::at(Timestamp::from_second(1000).unwrap()));
         let plumbing = Plumbing {
             connection: "vendor".parse().unwrap(),

@@ -120,6 +120,11 @@ impl Exchange {
         request: &Request,
     ) -> Result<Reply> {
         let reply = self.raw(cx, base, authorization, request).await?;
+        self.judged(cx, request, reply)
+    }
+
+    /// A reply with a status outside 200 to 299 that the request does not read itself is an error.
+    pub(super) fn judged(&self, cx: &Call, request: &Request, reply: Reply) -> Result<Reply> {
         if reply.status.is_success() || request.answers.contains(&reply.status.as_u16()) {
             Ok(reply)
         } else {

@@ -169,7 +169,7 @@ impl Perform<RevokeSessions> for EntraId {
 
     async fn progress(&self, cx: &Call, _: &Account, receipt: &Receipt) -> Result<Progress> {
         let trace = Trace::of(receipt)?;
-        let user = api::read_user(&self.plane, cx, &trace.user).await?;
+        let user = api::read_user(&self.reads, cx, &trace.user).await?;
         let stamp = user.sign_in_sessions_valid_from_date_time.as_deref();
         let until = trace.at.checked_add(TOKEN_LIFE).unwrap_or(trace.at);
         let note = format!(
@@ -196,7 +196,7 @@ impl Perform<ResetPassword> for EntraId {
 
     async fn progress(&self, cx: &Call, _: &Account, receipt: &Receipt) -> Result<Progress> {
         let trace = Trace::of(receipt)?;
-        let user = api::read_user(&self.plane, cx, &trace.user).await?;
+        let user = api::read_user(&self.reads, cx, &trace.user).await?;
         let stamp = user.last_password_change_date_time.as_deref();
         let note = format!(
             "The password was replaced at {}; the next sign-in has to choose a new one.",

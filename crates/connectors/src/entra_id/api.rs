@@ -1,15 +1,13 @@
 //! One function per endpoint: the request, what may be repeated, and how its reply is decoded.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use quell_connector::http::{
-    Body, Complaint, Dialect, HeaderMap, Method, Plane, Quota, Repeat, Reply, Request, encode,
-};
+use quell_connector::http::{Body, Method, Plane, Repeat, Reply, Request, encode};
 use quell_connector::{Call, Error, Kind, Result};
-use quell_model::{Secret, text};
+use quell_model::Secret;
 use serde::de::DeserializeOwned;
 
+use super::batch::Reads;
+use super::dialect::{IDENTITY_PROTECTION, words};
 use super::wire;
 
 pub(super) const USER_READ: &str = "users.read";
@@ -17,6 +15,7 @@ pub(super) const USER_ENABLE: &str = "users.enable";
 pub(super) const USER_REVOKE: &str = "users.revoke_sessions";
 pub(super) const USER_PASSWORD: &str = "users.password";
 pub(super) const ROLES_READ: &str = "roles.read";
+pub(super) const GROUPS_READ: &str = "groups.read";
 pub(super) const DOMAIN_READ: &str = "domains.read";
 pub(super) const RISK_READ: &str = "risk.read";
 pub(super) const RISK_DECIDE: &str = "risk.decide";
@@ -27,6 +26,7 @@ pub(super) const ENABLE_USERS: &str = "User.EnableDisableAccount.All";
 pub(super) const REVOKE_SESSIONS: &str = "User.RevokeSessions.All";
 pub(super) const SET_PASSWORDS: &str = "User-PasswordProfile.ReadWrite.All";
 pub(super) const READ_ROLES: &str = "RoleManagement.Read.Directory";
+pub(super) const READ_GROUPS: &str = "GroupMember.Read.All";
 pub(super) const READ_DOMAINS: &str = "Domain.Read.All";
 pub(super) const READ_RISK: &str = "IdentityRiskEvent.Read.All";
 pub(super) const DECIDE_RISK: &str = "IdentityRiskyUser.ReadWrite.All";
@@ -42,6 +42,7 @@ pub(super) fn needs(operation: &str) -> Option<&'static str> {
         USER_REVOKE => REVOKE_SESSIONS,
         USER_PASSWORD => SET_PASSWORDS,
         ROLES_READ => READ_ROLES,
+        GROUPS_READ => READ_GROUPS,
         DOMAIN_READ => READ_DOMAINS,
         RISK_READ => READ_RISK,
         RISK_DECIDE => DECIDE_RISK,
@@ -49,101 +50,14 @@ pub(super) fn needs(operation: &str) -> Option<&'static str> {
     })
 }
 
-/// Identity Protection takes one request a second, of all apps of a tenant together.
-const IDENTITY_PROTECTION: &str = "identity_protection";
-
-/// How Microsoft Graph speaks HTTP.
-pub(super) const DIALECT: Dialect = Dialect {
-    request_id: "request-id",
-    retry_after,
-    complaint,
-    quotas: &[
-        // A third of what the smallest tenants are granted, of which a user costs one or two units.
-        Quota {
-            bucket: "default",
-            per_minute: 3000,
-            burst: 200,
-        },
-        Quota {
-            bucket: IDENTITY_PROTECTION,
-            per_minute: 60,
-            burst: 1,
-        },
-    ],
-    concurrency: 16,
-};
-
-/// Where the vendor does not say how long to wait: Identity Protection never does.
-const UNSAID: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: f64 = 60.0;
-
-/// Seconds, which may carry a fraction.
-fn retry_after(headers: &HeaderMap, _: Timestamp) -> Option<Duration> {
-    let Some(given) = headers.get("retry-after") else {
-        return Some(UNSAID);
-    };
-    let seconds: f64 = given.to_str().ok()?.trim().parse().ok()?;
-    let seconds = seconds.clamp(0.0, LONGEST_WAIT);
-    Some(Duration::try_from_secs_f64(seconds).unwrap_or(UNSAID))
-}
-
-fn complaint(reply: &Reply) -> Option<Complaint> {
-    let failure: wire::Failure = reply.json().unwrap_or_default();
-    let failure = failure.error.unwrap_or_default();
-    let code = failure.code.as_deref().map(text::line);
-    let said = words(&failure);
-    let plain = Complaint {
-        kind: None,
-        code: code.clone(),
-        words: said,
-    };
-    Some(match (reply.status.as_u16(), code.as_deref()) {
-        (403, Some("Authentication_RequestFromNonPremiumTenantOrB2CTenant")) => Complaint {
-            kind: Some(Kind::Unsupported),
-            words: "the tenant lacks the licence for this; Identity Protection needs Microsoft Entra ID P1 or P2"
-                .to_owned(),
-            ..plain
-        },
-        (403, _) => match needs(reply.operation) {
-            Some(needed) => Complaint {
-                kind: Some(Kind::PermissionMissing),
-                words: missing(reply.operation, needed),
-                ..plain
-            },
-            None => plain,
-        },
-        // A conflict with another change: nothing was applied, and it passes.
-        (409 | 412 | 423, _) => Complaint {
-            kind: Some(Kind::VendorUnavailable),
-            ..plain
-        },
-        _ => plain,
-    })
-}
-
-fn missing(operation: &str, needed: &str) -> String {
-    match operation {
-        // One status for both causes.
-        USER_ENABLE | USER_PASSWORD => format!(
-            "the app lacks `{needed}`, or the user holds a directory role that the app's own does not reach"
-        ),
-        _ => format!("the app lacks `{needed}`"),
-    }
-}
-
-/// The vendor's sentence, cut to what fits an error.
-fn words(failure: &wire::FailureBody) -> String {
-    let said = text::line(failure.message.as_deref().unwrap_or_default());
-    match said.char_indices().nth(199) {
-        Some((end, _)) => format!("{}…", said.get(..end).unwrap_or_default()),
-        None => said,
-    }
-}
-
 /// Sends a request and refuses a success status with a failure inside, as gateways send it.
 async fn send(plane: &Plane, cx: &Call, request: Request) -> Result<Reply> {
     let wrote = request.repeat != Repeat::Read;
-    let reply = plane.send(cx, request).await?;
+    believed(plane.send(cx, request).await?, wrote)
+}
+
+/// A reply, unless there is a failure inside.
+pub(super) fn believed(reply: Reply, wrote: bool) -> Result<Reply> {
     if reply.body.is_empty() || !reply.status.is_success() {
         return Ok(reply);
     }
@@ -182,9 +96,9 @@ fn user_path(id: &str, rest: &str) -> String {
 }
 
 /// A user by object id.
-pub(super) async fn read_user(plane: &Plane, cx: &Call, id: &str) -> Result<wire::User> {
+pub(super) async fn read_user(reads: &Reads, cx: &Call, id: &str) -> Result<wire::User> {
     let request = Request::get(USER_READ, user_path(id, "")).query("$select", wire::USER);
-    ask(plane, cx, request).await
+    reads.send(cx, request).await?.json()
 }
 
 /// Most pages of a list that are read.
@@ -197,17 +111,33 @@ async fn list<T: DeserializeOwned>(
     first: Request,
     enough: impl Fn(&[T]) -> bool,
 ) -> Result<Vec<T>> {
-    let operation = first.operation;
-    let path = first.path.split('?').next().unwrap_or_default().to_owned();
-    let (mut found, mut request) = (Vec::new(), first);
-    for _ in 0..MOST_PAGES {
-        let page: wire::Page<T> = ask(plane, cx, request).await?;
-        found.extend(page.value);
-        let Some(next) = page.next.filter(|_| !enough(&found)) else {
+    let (operation, path) = (first.operation, first.path.clone());
+    let page = ask(plane, cx, first).await?;
+    rest(plane, cx, operation, &path, page, enough).await
+}
+
+/// A list whose first page, that of `path`, is there.
+async fn rest<T: DeserializeOwned>(
+    plane: &Plane,
+    cx: &Call,
+    operation: &'static str,
+    path: &str,
+    first: wire::Page<T>,
+    enough: impl Fn(&[T]) -> bool,
+) -> Result<Vec<T>> {
+    let path = path.split('?').next().unwrap_or_default();
+    let (mut found, mut next) = (first.value, first.next);
+    for _ in 1..MOST_PAGES {
+        let Some(link) = next.filter(|_| !enough(&found)) else {
             return Ok(found);
         };
-        let next = local(&next, &path).ok_or_else(|| strange_link(operation))?;
-        request = Request::get(operation, next);
+        let link = local(&link, path).ok_or_else(|| strange_link(operation))?;
+        let page: wire::Page<T> = ask(plane, cx, Request::get(operation, link)).await?;
+        found.extend(page.value);
+        next = page.next;
+    }
+    if next.is_none() || enough(&found) {
+        return Ok(found);
     }
     let detail = format!("the list has more than {MOST_PAGES} pages");
     Err(Error::new(Kind::ReplyUnreadable, operation, detail))
@@ -230,10 +160,39 @@ pub(super) async fn find_users(plane: &Plane, cx: &Call, filter: &str) -> Result
 
 /// The directory roles a user holds, also through groups. Nothing is selected: with parameters of the query the vendor
 /// wants to be asked in its advanced way.
-pub(super) async fn roles_of(plane: &Plane, cx: &Call, id: &str) -> Result<Vec<wire::Role>> {
+pub(super) async fn roles_of(
+    plane: &Plane,
+    reads: &Reads,
+    cx: &Call,
+    id: &str,
+) -> Result<Vec<wire::Role>> {
     let path = user_path(id, "/transitiveMemberOf/microsoft.graph.directoryRole");
-    let request = Request::get(ROLES_READ, path);
-    list(plane, cx, request, |_: &[wire::Role]| false).await
+    let first = reads
+        .send(cx, Request::get(ROLES_READ, path.clone()))
+        .await?;
+    rest(plane, cx, ROLES_READ, &path, first.json()?, |_| false).await
+}
+
+/// Which of at most twenty groups a user is in, also through groups.
+pub(super) async fn groups_among(
+    reads: &Reads,
+    cx: &Call,
+    id: &str,
+    group_ids: &[&str],
+) -> Result<Vec<String>> {
+    let body = wire::GroupIds { group_ids };
+    let path = user_path(id, "/checkMemberGroups");
+    // A question, although it is posted.
+    let request = Request::json(GROUPS_READ, Method::POST, path, &body, Repeat::Read)?;
+    let page: wire::Page<String> = reads.send(cx, request).await?.json()?;
+    Ok(page.value)
+}
+
+/// The request for a group, to find out whether it exists and may be read.
+pub(super) fn group(id: &str) -> Request {
+    let mut path = "/v1.0/groups/".to_owned();
+    encode(&mut path, id);
+    Request::get(GROUPS_READ, path).query("$select", "id")
 }
 
 /// Users who hold a role, until there is `enough` of them. `role` is the role's id in the tenant.
@@ -400,25 +359,6 @@ pub(super) fn local(link: &str, below: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn wait(value: Option<&str>) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        if let Some(value) = value {
-            headers.insert("retry-after", value.parse().unwrap());
-        }
-        retry_after(&headers, Timestamp::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn a_wait_may_have_a_fraction_be_missing_or_be_nonsense() {
-        assert_eq!(wait(Some("2.128")), Some(Duration::from_millis(2128)));
-        assert_eq!(wait(Some("7")), Some(Duration::from_secs(7)));
-        assert_eq!(wait(Some("86400")), Some(Duration::from_secs(60)));
-        assert_eq!(wait(Some("-1")), Some(Duration::ZERO));
-        assert_eq!(wait(None), Some(UNSAID));
-        assert_eq!(wait(Some("NaN")), Some(UNSAID));
-        assert_eq!(wait(Some("soon")), None);
-    }
 
     #[test]
     fn a_next_link_leads_to_no_other_host_and_no_other_resource() {

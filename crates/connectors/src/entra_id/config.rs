@@ -1,5 +1,6 @@
 //! What a connection to a tenant is configured with.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -49,6 +50,10 @@ pub struct Config {
     /// tenant's own risk policies.
     #[serde(default)]
     pub write_back: bool,
+    /// Labels for policy by membership: `{ "<object id of a group>" = ["break-glass"] }`. Asked live before each action, with
+    /// groups inside groups; needs `GroupMember.Read.All`, without which no action is taken.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Change notifications, which make Quell poll at once. Without them it polls at its interval.
     #[serde(default)]
     pub notifications: Option<Notifications>,

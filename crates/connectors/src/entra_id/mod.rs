@@ -7,9 +7,12 @@ mod account;
 mod alerts;
 mod api;
 mod auth;
+mod batch;
 mod cloud;
 mod config;
+mod dialect;
 mod feed;
+mod groups;
 mod notifications;
 mod obstacles;
 mod probe;
@@ -35,6 +38,8 @@ pub use cloud::Cloud;
 pub use config::{Config, Notifications, Poll};
 
 use auth::{Credentials, Standing};
+use batch::Reads;
+use groups::Groups;
 use notifications::Subscription;
 use written::Written;
 
@@ -45,6 +50,8 @@ const PROVIDER: &str = "entra_id";
 /// One tenant of Microsoft Entra ID.
 pub struct EntraId {
     plane: Arc<Plane>,
+    reads: Reads,
+    groups: Groups,
     standing: Arc<Standing>,
     written: Written,
     poll: Poll,
@@ -106,7 +113,7 @@ impl Vendor for EntraId {
         let plane = Arc::new(Plane::new(
             &plumbing,
             &config.http,
-            api::DIALECT,
+            dialect::DIALECT,
             home.clone(),
             Box::new(credentials),
         )?);
@@ -120,6 +127,7 @@ impl Vendor for EntraId {
             None => None,
         };
         Ok(Self {
+            reads: Reads::new(&plane),
             plane,
             standing,
             written: Written::default(),
@@ -128,6 +136,7 @@ impl Vendor for EntraId {
             tenant: config.tenant()?,
             client_id: config.client_id,
             poll: config.poll.checked()?,
+            groups: Groups::checked(config.groups)?,
             home,
         })
     }

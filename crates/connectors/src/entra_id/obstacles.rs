@@ -46,6 +46,14 @@ impl EntraId {
             );
             return Ok(obstacle("guest-account", Instead::Person, text));
         }
+        // Somebody whom policy protects may be among those who cannot be told.
+        if known.labels.is_none() {
+            let text = format!(
+                "Which groups {name} is in cannot be read, so nobody knows whether policy protects the account; grant the app `{}`.",
+                api::READ_GROUPS
+            );
+            return Ok(obstacle("above-quell", Instead::Person, text));
+        }
         // Sessions are the cloud's, also of users whose password is not, and whoever is meant can sign in again.
         if deed == Deed::RevokeSessions {
             return Ok(None);

@@ -29,23 +29,57 @@ pub(super) async fn probe(entra: &EntraId, cx: &Call) -> Vec<Check> {
             Ok(request) => entra.plane.send(cx, request.answers(ADMITTED)).await,
             Err(error) => Err(error),
         };
-        let found = match outcome {
-            Ok(_) => (Some(true), "Granted.".to_owned()),
-            Err(error) if error.kind == Kind::PermissionMissing => (
-                Some(false),
-                format!(
-                    "Missing; add the application permission `{name}` to the app registration and grant admin consent."
-                ),
-            ),
-            Err(error) if error.kind == Kind::Unsupported => (Some(false), format!("{error}.")),
-            Err(error) => (
-                None,
-                format!("Could not be found out without changing something: {error}."),
-            ),
-        };
-        checks.push(check(cx, name, used_by, found));
+        let found = outcome.map(|_| (Some(true), "Granted.".to_owned()));
+        checks.push(check(cx, name, used_by, finding(name, found)));
+    }
+    if entra.groups.ids().next().is_some() {
+        let found = finding(api::READ_GROUPS, groups(entra, cx).await);
+        let used_by = "every action on accounts: labels by groups";
+        checks.push(check(cx, api::READ_GROUPS, used_by, found));
     }
     checks
+}
+
+/// What became of a trial, and what to do about it.
+type Finding = (Option<bool>, String);
+
+fn finding(name: &str, found: quell_connector::Result<Finding>) -> Finding {
+    match found {
+        Ok(found) => found,
+        Err(error) if error.kind == Kind::PermissionMissing => (
+            Some(false),
+            format!(
+                "Missing; add the application permission `{name}` to the app registration and grant admin consent."
+            ),
+        ),
+        Err(error) if error.kind == Kind::Unsupported => (Some(false), format!("{error}.")),
+        Err(error) => (
+            None,
+            format!("Could not be found out without changing something: {error}."),
+        ),
+    }
+}
+
+/// Whether the configured groups are there and may be read: a mistyped one would protect nobody.
+async fn groups(entra: &EntraId, cx: &Call) -> quell_connector::Result<Finding> {
+    let mut strangers = Vec::new();
+    for id in entra.groups.ids() {
+        let reply = entra
+            .plane
+            .send(cx, api::group(id).answers(ADMITTED))
+            .await?;
+        if !reply.status.is_success() {
+            strangers.push(id);
+        }
+    }
+    if strangers.is_empty() {
+        return Ok((Some(true), "Granted, and every group is there.".to_owned()));
+    }
+    let text = format!(
+        "Granted, but the tenant has no group {}; correct `groups`.",
+        strangers.join(", ")
+    );
+    Ok((Some(false), text))
 }
 
 /// A failed sign-in is a finding, unless the vendor could not be asked at all.
@@ -56,7 +90,7 @@ fn verdict(error: &Error) -> Option<bool> {
     }
 }
 
-fn check(cx: &Call, name: &str, used_by: &str, (ok, detail): (Option<bool>, String)) -> Check {
+fn check(cx: &Call, name: &str, used_by: &str, (ok, detail): Finding) -> Check {
     Check {
         name: name.to_owned(),
         used_by: used_by.to_owned(),

@@ -25,10 +25,11 @@ const HARMLESS: [&str; 5] = [
 /// The role of the account that synchronises the directory on premises.
 const SYNCHRONIZATION: &str = "d29b2b05-8046-44ba-8758-1e26182fcf32";
 
-/// A user with the directory roles the user holds; no roles when they cannot be read.
+/// A user with the directory roles the user holds and the labels of the user's groups; neither when they cannot be read.
 pub(super) struct Known {
     pub(super) user: wire::User,
     pub(super) roles: Option<Vec<wire::Role>>,
+    pub(super) labels: Option<BTreeSet<String>>,
 }
 
 impl wire::Role {
@@ -107,7 +108,8 @@ impl Known {
         AssetFacts {
             labels: held
                 .map(|(label, _)| label.to_owned())
-                .collect::<BTreeSet<_>>(),
+                .chain(self.labels.iter().flatten().cloned())
+                .collect(),
             ..AssetFacts::default()
         }
     }
@@ -123,7 +125,7 @@ impl EntraId {
         let own = provider.is_none_or(|provider| provider == super::PROVIDER);
         let id = account.id.as_deref().and_then(text::present);
         if let Some(id) = id.filter(|id| own && is_object_id(id)) {
-            return api::read_user(&self.plane, cx, id).await;
+            return api::read_user(&self.reads, cx, id).await;
         }
         let present = |member: &Option<String>| {
             let member = member.as_deref().and_then(text::present);
@@ -160,20 +162,29 @@ impl EntraId {
         }
     }
 
-    /// The user an account means, with the roles the user holds.
+    /// The user an account means, with all that a decision goes by.
     pub(super) async fn known(&self, cx: &Call, account: &Account) -> Result<Known> {
         let user = self.user(cx, account).await?;
-        self.with_roles(cx, user).await
+        let labels = self.labels_of(cx, &user.id).await?;
+        Ok(Known {
+            labels,
+            ..self.with_roles(cx, user).await?
+        })
     }
 
     pub(super) async fn with_roles(&self, cx: &Call, user: wire::User) -> Result<Known> {
-        let roles = match api::roles_of(&self.plane, cx, &user.id).await {
+        let roles = match api::roles_of(&self.plane, &self.reads, cx, &user.id).await {
             Ok(roles) => Some(roles),
             // What can be taken back must not depend on reading roles; what must not be done says so itself.
             Err(error) if error.kind == Kind::PermissionMissing => None,
             Err(error) => return Err(error),
         };
-        Ok(Known { user, roles })
+        let labels = None;
+        Ok(Known {
+            user,
+            roles,
+            labels,
+        })
     }
 }
 

@@ -108,6 +108,12 @@ pub(super) struct UserIds<'a> {
     pub(super) user_ids: &'a [&'a str],
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupIds<'a> {
+    pub(super) group_ids: &'a [&'a str],
+}
+
 /// What the feed and the write-back read of a detection.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

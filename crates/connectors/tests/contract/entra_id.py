@@ -10,7 +10,7 @@ import sys
 from description import Description, from_npm, judge
 
 # The description writes actions with their namespace, and does not know that the API also takes them bare.
-ACTIONS = re.compile(r"/(revokeSignInSessions|confirmCompromised|dismiss)(?=$|\?)")
+ACTIONS = re.compile(r"/(revokeSignInSessions|checkMemberGroups|confirmCompromised|dismiss)(?=$|\?)")
 # Not of the API itself.
 EXEMPT = [
     ("POST", r"/[^/]+/oauth2/v2\.0/token", "the token endpoint belongs to the login"),
@@ -22,6 +22,17 @@ document = from_npm(
 )
 with open(sys.argv[1], encoding="utf-8") as file:
     requests = json.load(file)
+# A batch is no operation of the description; its parts are. They are judged in its place.
+for batch in [request for request in requests if request["target"] == "/v1.0/$batch"]:
+    assert batch["method"] == "POST"
+    requests.remove(batch)
+    parts = json.loads(batch["body"])["requests"]
+    assert len(parts) <= 20 and len({part["id"] for part in parts}) == len(parts)
+    for part in parts:
+        assert set(part) <= {"id", "method", "url", "headers", "body"}
+        assert "body" not in part or part["headers"]["Content-Type"] == "application/json"
+        body = json.dumps(part["body"]) if "body" in part else None
+        requests.append({"method": part["method"], "target": "/v1.0" + part["url"], "body": body})
 for request in requests:
     request["target"] = ACTIONS.sub(r"/microsoft.graph.\1", request["target"])
 judge(

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::kit::{NOOR, by_name, call, lab, read};
+use crate::kit::{GLASS, NOOR, by_name, call, lab, read};
 use crate::lab::{Lab, Secrets};
 use crate::python::{Outcome, python};
 
@@ -35,10 +35,11 @@ async fn a_probe_names_each_missing_permission_alone_and_what_depends_on_it() {
         if *permission == Permission::RiskyUserRead {
             continue;
         }
-        let lab = lab(&[]).await;
+        let lab = lab(&[UserSpec::new("glass@northwind.example").in_group(GLASS)]).await;
         lab.twin
             .put_app(App::new(CLIENT_ID, CLIENT_SECRET).without(*permission));
-        let checks = probe(&lab, &lab.connect()).await;
+        let grouped = lab.connect_with(json!({ "groups": { GLASS: ["break-glass"] } }));
+        let checks = probe(&lab, &grouped).await;
         let missing: Vec<_> = checks
             .iter()
             .filter(|check| check.ok != Some(true))
@@ -49,6 +50,17 @@ async fn a_probe_names_each_missing_permission_alone_and_what_depends_on_it() {
         assert!(!missing[0].used_by.is_empty());
         assert!(missing[0].detail.contains(permission.name()));
     }
+}
+
+#[tokio::test]
+async fn a_probe_names_a_group_that_is_not_there() {
+    let lab = lab(&[UserSpec::new("glass@northwind.example").in_group(GLASS)]).await;
+    let stranger = "00000000-0000-4000-8000-00000000000a";
+    let groups = json!({ "groups": { GLASS: ["break-glass"], stranger: ["vip"] } });
+    let checks = probe(&lab, &lab.connect_with(groups)).await;
+    let wrong: Vec<_> = checks.iter().filter(|one| one.ok != Some(true)).collect();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].detail.contains(stranger) && !wrong[0].detail.contains(GLASS));
 }
 
 #[tokio::test]
@@ -161,6 +173,10 @@ async fn what_cannot_work_is_refused_by_its_key_before_anything_is_called() {
     assert_eq!(
         key(notifications("https://quell.example", "env:SHORT")),
         "notifications.client_state"
+    );
+    assert_eq!(
+        key(json!({ "groups": { "Break glass": ["vip"] } })),
+        "groups"
     );
     assert_eq!(lab.twin.requests().len(), 0);
 }

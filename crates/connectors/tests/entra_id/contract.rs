@@ -4,10 +4,10 @@ use std::path::Path;
 
 use quell_connector::ability::{AlertUpdate, Verdict};
 use quell_model::ActionType;
-use quell_twins::entra_id::{GLOBAL_ADMINISTRATOR, RiskSpec, UserSpec};
+use quell_twins::entra_id::{Endpoint, GLOBAL_ADMINISTRATOR, RiskSpec, UserSpec};
 use tokio::process::Command;
 
-use crate::kit::{NOOR, app_with, by_name, call, lab, look, perform, progress, read, set};
+use crate::kit::{GLASS, NOOR, app_with, by_name, call, lab, look, perform, progress, read, set};
 use crate::python::{Outcome, python, said};
 
 #[tokio::test]
@@ -15,9 +15,12 @@ async fn every_request_fits_the_vendors_published_description() -> Outcome {
     let boss = UserSpec::new("root@northwind.example").with_role(GLOBAL_ADMINISTRATOR);
     let lab = lab(&[boss]).await;
     lab.twin.put_app(app_with(GLOBAL_ADMINISTRATOR));
-    let connected = lab.connect();
+    let connected = lab.connect_with(serde_json::json!({ "groups": { GLASS: ["vip"] } }));
     let noor = by_name(NOOR);
     read(&lab, &connected, &by_name("root@northwind.example")).await?;
+    let sight = || look(&lab, &connected, ActionType::RevokeSessions, &noor);
+    let (one, other, third) = tokio::join!(sight(), sight(), sight());
+    (one?, other?, third?);
     for action in [ActionType::DisableAccount, ActionType::EnableAccount] {
         set(&lab, &connected, action, &noor).await?;
     }
@@ -53,6 +56,7 @@ async fn every_request_fits_the_vendors_published_description() -> Outcome {
     let restarted = lab.connect().abilities.upkeep.clone().ok_or("no upkeep")?;
     restarted.upkeep(&call(&lab), Some(&kept.state)).await?;
     connected.probe(&call(&lab)).await;
+    assert!(lab.twin.count(Endpoint::Batch) > 0);
 
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let file = std::env::temp_dir().join(format!("quell-entra-{}.json", std::process::id()));

@@ -12,6 +12,8 @@ use quell_twins::entra_id::{App, CLIENT_ID, CLIENT_SECRET, Config, OnPremises, U
 use crate::lab::Lab;
 
 pub(crate) const NOOR: &str = "noor@northwind.example";
+/// The group of the accounts for emergencies.
+pub(crate) const GLASS: &str = "9d1c7f30-4e58-4b6a-a2d9-0c83f5e7b164";
 pub(crate) const PASSWORD: &str = "Fresh-0ne-for-Noor!";
 
 /// A lab with one user of the cloud and those given.

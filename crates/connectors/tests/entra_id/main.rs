@@ -10,11 +10,13 @@
 
 mod access;
 mod actions;
+mod batch;
 #[path = "../support/clock.rs"]
 mod clock;
 mod contract;
 mod documents;
 mod feed;
+mod groups;
 mod kit;
 #[path = "../support/entra_id.rs"]
 mod lab;

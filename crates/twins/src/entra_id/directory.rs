@@ -40,6 +40,8 @@ pub struct UserSpec {
     pub on_premises: Option<OnPremises>,
     /// Template ids of the directory roles the user holds.
     pub roles: Vec<String>,
+    /// Object ids of the groups the user is in, directly or through others.
+    pub groups: Vec<String>,
 }
 
 /// The account on premises that a user is synchronised from.
@@ -65,6 +67,7 @@ impl Default for UserSpec {
             guest: false,
             on_premises: None,
             roles: Vec::new(),
+            groups: Vec::new(),
         }
     }
 }
@@ -86,6 +89,13 @@ impl UserSpec {
     #[must_use]
     pub fn with_role(mut self, template: &str) -> Self {
         self.roles.push(template.to_owned());
+        self
+    }
+
+    /// The same user in a group, which exists by that.
+    #[must_use]
+    pub fn in_group(mut self, id: &str) -> Self {
+        self.groups.push(id.to_owned());
         self
     }
 }

@@ -35,6 +35,8 @@ permissions! {
     UserPasswordProfile = "User-PasswordProfile.ReadWrite.All";
     /// Read directory roles and who holds them.
     RoleRead = "RoleManagement.Read.Directory";
+    /// Read groups and who is in them.
+    GroupMemberRead = "GroupMember.Read.All";
     /// Read domains.
     DomainRead = "Domain.Read.All";
     /// Read risk detections.
@@ -83,6 +85,10 @@ endpoints! {
     RevokeSessions = "revoke_sessions" needs [UserRevokeSessions];
     /// `GET /users/{id}/transitiveMemberOf/microsoft.graph.directoryRole`
     UserRoles = "user_roles" needs [UserRead];
+    /// `POST /users/{id}/checkMemberGroups`; reading users is needed as well.
+    MemberGroups = "member_groups" needs [GroupMemberRead];
+    /// `GET /groups/{id}`
+    GroupRead = "group_read" needs [GroupMemberRead];
     /// `GET /directoryRoles/{id}/members/microsoft.graph.user`
     RoleMembers = "role_members" needs [RoleRead];
     /// `GET /domains/{name}`
@@ -91,6 +97,8 @@ endpoints! {
     RiskDetections = "risk_detections" needs [RiskEventRead];
     /// `GET /identityProtection/riskDetections/{id}`
     RiskDetection = "risk_detection" needs [RiskEventRead];
+    /// `GET /identityProtection/riskyUsers`
+    RiskyUsers = "risky_users" needs [RiskyUserRead, RiskyUserWrite];
     /// `GET /identityProtection/riskyUsers/{id}`
     RiskyUser = "risky_user" needs [RiskyUserRead, RiskyUserWrite];
     /// `POST /identityProtection/riskyUsers/confirmCompromised`
@@ -103,6 +111,8 @@ endpoints! {
     SubscriptionRenew = "subscription_renew" needs [UserRead];
     /// `DELETE /subscriptions/{id}`
     SubscriptionDelete = "subscription_delete" needs [UserRead];
+    /// `POST /$batch`; its parts count at their own endpoints as well.
+    Batch = "batch" needs [];
     /// Anything else.
     Unknown = "unknown" needs [];
 }
@@ -137,6 +147,10 @@ impl Route {
             {
                 (E::UserRoles, *id)
             }
+            ("POST", ["v1.0", "users", id, action]) if named(action, "checkMemberGroups") => {
+                (E::MemberGroups, *id)
+            }
+            ("GET", ["v1.0", "groups", id]) => (E::GroupRead, *id),
             ("GET", ["v1.0", "directoryRoles", id, "members", cast]) if named(cast, "user") => {
                 (E::RoleMembers, *id)
             }
@@ -145,12 +159,14 @@ impl Route {
             ("GET", ["v1.0", "identityProtection", "riskDetections", id]) => {
                 (E::RiskDetection, *id)
             }
+            ("GET", ["v1.0", "identityProtection", "riskyUsers"]) => (E::RiskyUsers, ""),
             ("GET", ["v1.0", "identityProtection", "riskyUsers", id]) => (E::RiskyUser, *id),
             ("POST", ["v1.0", "identityProtection", "riskyUsers", action]) => match *action {
                 action if named(action, "confirmCompromised") => (E::ConfirmCompromised, ""),
                 action if named(action, "dismiss") => (E::DismissRisk, ""),
                 _ => (E::Unknown, ""),
             },
+            ("POST", ["v1.0", "$batch"]) => (E::Batch, ""),
             ("POST", ["v1.0", "subscriptions"]) => (E::SubscriptionCreate, ""),
             ("PATCH", ["v1.0", "subscriptions", id]) => (E::SubscriptionRenew, *id),
             ("DELETE", ["v1.0", "subscriptions", id]) => (E::SubscriptionDelete, *id),
@@ -178,6 +194,7 @@ impl Endpoint {
             self,
             Self::RiskDetections
                 | Self::RiskDetection
+                | Self::RiskyUsers
                 | Self::RiskyUser
                 | Self::ConfirmCompromised
                 | Self::DismissRisk

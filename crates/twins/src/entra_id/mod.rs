@@ -6,10 +6,12 @@
 //! says what the twin does. The login host and the API host, two at the vendor, are one here.
 
 mod auth;
+mod batch;
 mod calls;
 mod control;
 mod directory;
 mod endpoint;
+mod groups;
 mod odata;
 mod risk;
 mod risk_calls;

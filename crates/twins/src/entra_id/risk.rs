@@ -74,6 +74,9 @@ pub struct RiskyUser {
     pub state: String,
     /// Why.
     pub detail: String,
+    /// When this changed last, in nanoseconds.
+    #[serde(skip)]
+    pub(crate) updated: i64,
 }
 
 /// Everything Identity Protection knows, detections by id.
@@ -149,6 +152,7 @@ impl Risk {
                 level,
                 state: "atRisk".into(),
                 detail: "none".into(),
+                updated: now,
             },
         );
         subject.id
@@ -179,6 +183,11 @@ impl Risk {
             .map(|detection| &detection.members)
     }
 
+    /// Users who are or were at risk, with their object ids.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (&String, &RiskyUser)> {
+        self.users.iter()
+    }
+
     pub(crate) fn user(&self, id: &str) -> Option<&RiskyUser> {
         self.users.get(id)
     }
@@ -191,6 +200,7 @@ impl Risk {
                 level: level.to_owned(),
                 state: state.to_owned(),
                 detail: detail.to_owned(),
+                updated: now,
             },
         );
         for detection in self.detections.values_mut() {

@@ -6,15 +6,37 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::calls::{one, page};
+use super::directory::Directory;
 use super::odata::{self, Filter};
+use super::risk::RiskyUser;
 use super::service::{Cx, Refusal, no_content};
 use crate::clock::rfc3339;
 use crate::http::Reply;
 
 const LARGEST_PAGE: usize = 500;
 
-/// A page of detections by id, which is no order of time. The mark of the next page is the last id of this one.
-pub(crate) fn list(cx: &Cx<'_>) -> Result<Reply, Refusal> {
+/// A page of detections.
+pub(crate) fn list_detections(cx: &Cx<'_>) -> Result<Reply, Refusal> {
+    let shown = cx.shared.risk().shown(cx.now).cloned().collect();
+    list(cx, "riskDetections", shown)
+}
+
+/// A page of risky users.
+pub(crate) fn list_users(cx: &Cx<'_>) -> Result<Reply, Refusal> {
+    let (risk, mut directory) = (cx.shared.risk(), cx.shared.directory());
+    let shown = risk
+        .users()
+        .map(|(id, user)| user_document(&mut directory, id, user))
+        .collect();
+    list(cx, "riskyUsers", shown)
+}
+
+/// A page of documents by id, which is no order of time. The mark of the next page is the last id of this one.
+fn list(
+    cx: &Cx<'_>,
+    collection: &str,
+    documents: Vec<Map<String, Value>>,
+) -> Result<Reply, Refusal> {
     let bad = |message: String| Refusal::new(400, "BadRequest", message);
     for (name, _) in cx.query.pairs() {
         if !matches!(name.as_str(), "$filter" | "$select" | "$top" | "$skiptoken") {
@@ -40,18 +62,17 @@ pub(crate) fn list(cx: &Cx<'_>) -> Result<Reply, Refusal> {
             .and_then(|mark| String::from_utf8(mark).ok())
             .ok_or_else(|| bad("Skip token is expired or invalid.".into()))?,
     };
-    let risk = cx.shared.risk();
     let id = |document: &Map<String, Value>| -> String {
         let id = document.get("id").and_then(Value::as_str);
         id.unwrap_or_default().to_owned()
     };
-    let mut found = risk
-        .shown(cx.now)
+    let mut found = documents
+        .iter()
         .filter(|document| filter.as_ref().is_none_or(|filter| filter.admits(document)))
         .filter(|document| id(document) > after);
     let shown: Vec<_> = found.by_ref().take(top).collect();
     let next = match (shown.last(), found.next()) {
-        (Some(last), Some(_)) => Some(next_link(cx, &id(last))),
+        (Some(last), Some(_)) => Some(next_link(cx, collection, &id(last))),
         _ => None,
     };
     let select = cx.query.get("$select");
@@ -59,15 +80,11 @@ pub(crate) fn list(cx: &Cx<'_>) -> Result<Reply, Refusal> {
         Some(_) => odata::select(document, select, &[]),
         None => document.clone(),
     });
-    Ok(page(
-        cx,
-        "identityProtection/riskDetections",
-        shown.collect(),
-        next,
-    ))
+    let what = format!("identityProtection/{collection}");
+    Ok(page(cx, &what, shown.collect(), next))
 }
 
-fn next_link(cx: &Cx<'_>, last: &str) -> String {
+fn next_link(cx: &Cx<'_>, collection: &str, last: &str) -> String {
     let kept = cx
         .request
         .query_text
@@ -76,7 +93,7 @@ fn next_link(cx: &Cx<'_>, last: &str) -> String {
     let mut query: Vec<String> = kept.map(str::to_owned).collect();
     query.push(format!("$skiptoken={}", URL_SAFE_NO_PAD.encode(last)));
     format!(
-        "{}/v1.0/identityProtection/riskDetections?{}",
+        "{}/v1.0/identityProtection/{collection}?{}",
         cx.shared.base(),
         query.join("&")
     )
@@ -94,24 +111,28 @@ pub(crate) fn read(cx: &Cx<'_>) -> Result<Reply, Refusal> {
 pub(crate) fn read_user(cx: &Cx<'_>) -> Result<Reply, Refusal> {
     let risk = cx.shared.risk();
     let user = risk.user(cx.id).ok_or_else(|| Refusal::not_found(cx.id))?;
-    let mut directory = cx.shared.directory();
-    let spec = directory.user(cx.id).map(|user| user.spec.clone());
+    let document = user_document(&mut cx.shared.directory(), cx.id, user);
+    Ok(one(cx, "identityProtection/riskyUsers/$entity", document))
+}
+
+fn user_document(directory: &mut Directory, id: &str, user: &RiskyUser) -> Map<String, Value> {
+    let spec = directory.user(id).map(|user| user.spec.clone());
     let spec = spec.unwrap_or_default();
     let document = json!({
-        "id": cx.id,
+        "id": id,
         "isDeleted": false,
         "isProcessing": false,
-        "riskLastUpdatedDateTime": rfc3339(cx.now),
+        "riskLastUpdatedDateTime": rfc3339(user.updated),
         "riskLevel": user.level,
         "riskState": user.state,
         "riskDetail": user.detail,
         "userDisplayName": spec.name,
         "userPrincipalName": spec.principal,
     });
-    let Value::Object(document) = document else {
-        return Err(Refusal::not_found(cx.id));
-    };
-    Ok(one(cx, "identityProtection/riskyUsers/$entity", document))
+    match document {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
 }
 
 #[derive(Deserialize)]

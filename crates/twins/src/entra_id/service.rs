@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::auth::{Caller, invalid_token};
 use super::endpoint::{Endpoint, Permission, Route};
-use super::{Shared, calls, control, risk_calls};
+use super::{Shared, batch, calls, control, groups, risk_calls};
 use crate::clock::{rfc3339_seconds, timestamp};
 use crate::faults::Fault;
 use crate::http::{Answer, Query, Reply, Request};
@@ -133,7 +133,8 @@ impl crate::http::Service for Service {
     }
 }
 
-async fn serve(shared: &Shared, request: &Request, route: &Route) -> Answer {
+/// Serves a request, or a part of a batch.
+pub(crate) async fn serve(shared: &Shared, request: &Request, route: &Route) -> Answer {
     let endpoint = route.endpoint;
     let fault = shared.faults.take(endpoint);
     if let Some(Fault::Slow { millis }) = &fault {
@@ -166,7 +167,14 @@ async fn serve(shared: &Shared, request: &Request, route: &Route) -> Answer {
         }
         _ => None,
     };
-    let reply = early.unwrap_or_else(|| run(shared, request, route, now));
+    let reply = match early {
+        Some(reply) => reply,
+        None if endpoint == Endpoint::Batch => match batch::answer(shared, request, now).await {
+            Answer::Reply(reply) => reply,
+            cut => return cut,
+        },
+        None => run(shared, request, route, now),
+    };
     let reply = match fault {
         Some(Fault::DropAfterApply) => return Answer::HangUp,
         Some(Fault::StatusAfterApply { status }) => refuse(failed(status)),
@@ -263,10 +271,13 @@ fn call(cx: &Cx<'_>, endpoint: Endpoint) -> Result<Reply, Refusal> {
         Endpoint::UserUpdate => calls::update_user(cx),
         Endpoint::RevokeSessions => calls::revoke_sessions(cx),
         Endpoint::UserRoles => calls::user_roles(cx),
+        Endpoint::MemberGroups => groups::check(cx),
+        Endpoint::GroupRead => groups::read(cx),
         Endpoint::RoleMembers => calls::role_members(cx),
         Endpoint::DomainRead => calls::read_domain(cx),
-        Endpoint::RiskDetections => risk_calls::list(cx),
+        Endpoint::RiskDetections => risk_calls::list_detections(cx),
         Endpoint::RiskDetection => risk_calls::read(cx),
+        Endpoint::RiskyUsers => risk_calls::list_users(cx),
         Endpoint::RiskyUser => risk_calls::read_user(cx),
         Endpoint::ConfirmCompromised => risk_calls::decide(
             cx,
@@ -280,7 +291,7 @@ fn call(cx: &Cx<'_>, endpoint: Endpoint) -> Result<Reply, Refusal> {
         Endpoint::SubscriptionCreate => calls::create_subscription(cx),
         Endpoint::SubscriptionRenew => calls::renew_subscription(cx),
         Endpoint::SubscriptionDelete => calls::delete_subscription(cx),
-        Endpoint::Token | Endpoint::Unknown => Err(Refusal::bad("no such call")),
+        Endpoint::Token | Endpoint::Batch | Endpoint::Unknown => Err(Refusal::bad("no such call")),
     }
 }
 

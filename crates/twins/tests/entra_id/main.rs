@@ -94,6 +94,97 @@ async fn identity_protection_takes_one_request_a_second_and_says_no_wait() -> Ou
 }
 
 #[tokio::test]
+async fn a_batch_serves_each_part_as_if_it_had_come_alone_and_in_another_order() -> Outcome {
+    let api = start().await?;
+    let slow = Fault::Throttled {
+        retry_after_seconds: Some(2),
+    };
+    api.twin.fail_next(Endpoint::UserRoles, slow);
+    let part = |id: &str, method: &str, url: &str| json!({"id": id, "method": method, "url": url});
+    let risk = "/identityProtection/riskDetections";
+    let body = json!({"requests": [
+        part("a", "GET", "/users/ada@corp.example"),
+        part("b", "GET", "/users/nobody@corp.example"),
+        part("c", "GET", "/users/ada@corp.example/transitiveMemberOf/microsoft.graph.directoryRole"),
+        part("d", "POST", "/users/ada@corp.example/revokeSignInSessions"),
+        part("e", "GET", risk),
+        part("f", "GET", risk),
+        part("g", "GET", "https://elsewhere.example/users"),
+    ]});
+    let got = api.post("/v1.0/$batch", Some(body)).await?;
+    assert_eq!(got.status, 200);
+    let found: Vec<_> = got.body["responses"]
+        .as_array()
+        .ok_or("no responses")?
+        .iter()
+        .map(|one| {
+            (
+                one["id"].as_str().unwrap_or_default(),
+                one["status"].as_u64(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("g", 400),
+        ("f", 429),
+        ("e", 200),
+        ("d", 200),
+        ("c", 429),
+        ("b", 404),
+        ("a", 200),
+    ];
+    assert_eq!(found, expected.map(|(id, status)| (id, Some(status))));
+    let responses = &got.body["responses"];
+    assert_eq!(responses[4]["headers"]["Retry-After"], "2.128");
+    assert!(responses[1]["headers"].get("Retry-After").is_none());
+    assert_eq!(
+        responses[5]["body"]["error"]["code"],
+        "Request_ResourceNotFound"
+    );
+    assert_eq!(api.twin.calls(ADA).sessions_revoked, 1);
+    assert_eq!(api.twin.count(Endpoint::UserRead), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_of_too_many_or_of_the_same_id_twice_is_refused_whole() -> Outcome {
+    let api = start().await?;
+    let part = |id: usize| json!({"id": id.to_string(), "method": "GET", "url": "/users"});
+    for (ids, status) in [
+        ((0..20).collect(), 200),
+        ((0..21).collect(), 400),
+        (vec![1, 1], 400),
+        (vec![], 400),
+    ] {
+        let parts: Vec<_> = ids.into_iter().map(part).collect();
+        let body = json!({ "requests": parts });
+        assert_eq!(api.post("/v1.0/$batch", Some(body)).await?.status, status);
+    }
+    api.twin.revoke_tokens();
+    let body = json!({ "requests": [part(1)] });
+    assert_eq!(api.post("/v1.0/$batch", Some(body)).await?.status, 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn groups_are_told_to_whoever_may_read_members_and_users() -> Outcome {
+    let group = "9d1c7f30-4e58-4b6a-a2d9-0c83f5e7b164";
+    let ask = json!({"groupIds": ["00000000-0000-4000-8000-000000000000", group]});
+    let path = "/v1.0/users/ada@corp.example/checkMemberGroups";
+    let user = UserSpec::new(ADA).in_group(group);
+    let mut api = Api::start(Config::manual().with_user(user)).await?;
+    let got = api.post(path, Some(ask.clone())).await?;
+    assert_eq!((got.status, &got.body["value"]), (200, &json!([group])));
+    for permission in [Permission::UserRead, Permission::GroupMemberRead] {
+        let app = App::new(CLIENT_ID, CLIENT_SECRET).without(permission);
+        api.twin.put_app(app);
+        api.sign_in().await?;
+        assert_eq!(api.post(path, Some(ask.clone())).await?.status, 403);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_detection_may_show_up_later_than_it_was_found() -> Outcome {
     let api = start().await?;
     let late = RiskSpec {
