@@ -1,4 +1,5 @@
-//! Risk detections of Identity Protection into the model's alert. Pure.
+//! Risk detections of Identity Protection into the model's alert, and whatever else comes the same way to whoever reads it.
+//! Pure.
 //!
 //! The same record comes from Microsoft Graph and, inside `properties`, from the export to an event hub.
 
@@ -12,9 +13,9 @@ use quell_model::{Alert, AlertKind, AlertStatus, AssetFacts, Severity, Technique
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::PROVIDER;
+use super::{PROVIDER, risky_users};
 
-/// Reads one risk detection.
+/// Reads one risk detection, or one risky user.
 ///
 /// # Errors
 /// With the JSON path of a member that is missing or cannot be read.
@@ -26,17 +27,23 @@ pub fn normalise(json: &RawValue) -> Result<Alert, DocumentError> {
     let exported: Exported = document::read(json)?;
     match exported.properties {
         Some(inner) if inner.get().starts_with('{') => {
-            let detection: Detection =
-                document::read(inner).map_err(|error| error.inside("$.properties"))?;
-            let alert = alert(&detection).map_err(|error| error.inside("$.properties"))?;
+            let alert = record(inner).map_err(|error| error.inside("$.properties"))?;
             let tenant = exported.tenant.as_deref().and_then(text::present);
             Ok(Alert {
                 tenant: tenant.map(text::line),
                 ..alert
             })
         }
-        _ => alert(&document::read(json)?),
+        _ => record(json),
     }
+}
+
+fn record(json: &RawValue) -> Result<Alert, DocumentError> {
+    if risky_users::is_one(json) {
+        return risky_users::normalise(json);
+    }
+    let detection: Detection = document::read(json)?;
+    alert(&detection)
 }
 
 /// Finds the detection's id in a pushed body of any shape.
@@ -47,7 +54,11 @@ pub fn detection_id_in(json: &RawValue) -> Option<String> {
         id: Option<String>,
     }
     let exported: Exported = document::read(json).ok()?;
-    let named: Named = document::read(exported.properties.unwrap_or(json)).ok()?;
+    let record = exported.properties.unwrap_or(json);
+    if risky_users::is_one(record) {
+        return None;
+    }
+    let named: Named = document::read(record).ok()?;
     named.id.filter(|id| is_detection_id(id))
 }
 
@@ -105,7 +116,7 @@ struct Fact {
 }
 
 /// The word of a member, unless it is one of the spellings of nothing.
-fn word(member: &Option<String>) -> Option<&str> {
+pub(super) fn word(member: &Option<String>) -> Option<&str> {
     member.as_deref().and_then(text::present)
 }
 
@@ -149,7 +160,13 @@ fn alert(detection: &Detection) -> Result<Alert, DocumentError> {
         &detection.last_updated_date_time,
     );
     let facts = facts(&mut notes, detection);
-    let account = account(&mut notes, detection);
+    let account = account(
+        &mut notes,
+        Who {
+            id: &detection.user_id,
+            principal: &detection.user_principal_name,
+        },
+    );
     let who = account
         .as_ref()
         .and_then(|account| account.principal.clone().or_else(|| account.id.clone()));
@@ -171,7 +188,7 @@ fn alert(detection: &Detection) -> Result<Alert, DocumentError> {
         detection: event,
         time,
         updated,
-        status: status(detection),
+        status: status(&detection.risk_state),
         console_url: None,
         tenant: None,
         prevention: Prevention::default(),
@@ -185,7 +202,7 @@ fn alert(detection: &Detection) -> Result<Alert, DocumentError> {
     })
 }
 
-fn note(notes: &mut Vec<Note>, field: &str, text: String) {
+pub(super) fn note(notes: &mut Vec<Note>, field: &str, text: String) {
     notes.push(Note {
         field: field.to_owned(),
         text: text::line(&text),
@@ -193,7 +210,11 @@ fn note(notes: &mut Vec<Note>, field: &str, text: String) {
     });
 }
 
-fn moment(notes: &mut Vec<Note>, field: &str, given: &Option<String>) -> Option<Timestamp> {
+pub(super) fn moment(
+    notes: &mut Vec<Note>,
+    field: &str,
+    given: &Option<String>,
+) -> Option<Timestamp> {
     let given = word(given)?;
     let read = given.parse().ok();
     if read.is_none() {
@@ -203,9 +224,15 @@ fn moment(notes: &mut Vec<Note>, field: &str, given: &Option<String>) -> Option<
     read
 }
 
-fn account(notes: &mut Vec<Note>, detection: &Detection) -> Option<Account> {
-    let id = word(&detection.user_id).map(text::line);
-    let principal = word(&detection.user_principal_name).map(text::line);
+/// The members that name a user.
+pub(super) struct Who<'a> {
+    pub(super) id: &'a Option<String>,
+    pub(super) principal: &'a Option<String>,
+}
+
+pub(super) fn account(notes: &mut Vec<Note>, who: Who<'_>) -> Option<Account> {
+    let id = word(who.id).map(text::line);
+    let principal = word(who.principal).map(text::line);
     if id.is_none() && principal.is_none() {
         let text = "The document names no user, so nothing can be done about one.";
         note(notes, "userId", text.to_owned());
@@ -301,9 +328,14 @@ fn description(detection: &Detection, facts: &[(String, String)]) -> Option<Stri
         ("by", word(&detection.source)),
         ("because", word(&detection.risk_detail)),
     ];
+    sentence(&parts)
+}
+
+/// What there is of a description, with the words before each part.
+pub(super) fn sentence(parts: &[(&str, Option<&str>)]) -> Option<String> {
     let said: Vec<_> = parts
-        .into_iter()
-        .filter_map(|(before, said)| Some(format!("{before} {}", said?)))
+        .iter()
+        .filter_map(|(before, said)| Some(format!("{before} {}", (*said)?)))
         .collect();
     (!said.is_empty()).then(|| text::block(&format!("{}.", said.join(", "))))
 }
@@ -313,10 +345,19 @@ fn description(detection: &Detection, facts: &[(String, String)]) -> Option<Stri
 const OF_SOMEBODYS_MAKING: &str = "adminConfirmedUserCompromised";
 
 fn severity(event: &str, detection: &Detection) -> Severity {
-    if event == OF_SOMEBODYS_MAKING {
+    if is_somebodys_word(Some(event)) {
         return Severity::Informational;
     }
-    match word(&detection.risk_level) {
+    level(&detection.risk_level)
+}
+
+/// Whether a risk is there because somebody said so.
+pub(super) fn is_somebodys_word(why: Option<&str>) -> bool {
+    why == Some(OF_SOMEBODYS_MAKING)
+}
+
+pub(super) fn level(risk_level: &Option<String>) -> Severity {
+    match word(risk_level) {
         Some("high") => Severity::High,
         Some("low") => Severity::Low,
         // `hidden` is what tenants without the licence see.
@@ -324,9 +365,9 @@ fn severity(event: &str, detection: &Detection) -> Severity {
     }
 }
 
-fn status(detection: &Detection) -> AlertStatus {
+pub(super) fn status(risk_state: &Option<String>) -> AlertStatus {
     // `none` is a state here, not a missing one.
-    match detection.risk_state.as_deref().map(str::trim) {
+    match risk_state.as_deref().map(str::trim) {
         Some("atRisk") => AlertStatus::New,
         Some("confirmedCompromised") => AlertStatus::InProgress,
         Some("remediated" | "dismissed" | "confirmedSafe" | "none") => AlertStatus::Closed,

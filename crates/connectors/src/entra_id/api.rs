@@ -18,6 +18,7 @@ pub(super) const ROLES_READ: &str = "roles.read";
 pub(super) const GROUPS_READ: &str = "groups.read";
 pub(super) const DOMAIN_READ: &str = "domains.read";
 pub(super) const RISK_READ: &str = "risk.read";
+pub(super) const RISKY_READ: &str = "risky_users.read";
 pub(super) const RISK_DECIDE: &str = "risk.decide";
 pub(super) const SUBSCRIBE: &str = "subscriptions.write";
 
@@ -29,10 +30,30 @@ pub(super) const READ_ROLES: &str = "RoleManagement.Read.Directory";
 pub(super) const READ_GROUPS: &str = "GroupMember.Read.All";
 pub(super) const READ_DOMAINS: &str = "Domain.Read.All";
 pub(super) const READ_RISK: &str = "IdentityRiskEvent.Read.All";
+pub(super) const READ_RISKY: &str = "IdentityRiskyUser.Read.All";
 pub(super) const DECIDE_RISK: &str = "IdentityRiskyUser.ReadWrite.All";
 
-/// Path of the list of risk detections.
-pub(super) const RISK_DETECTIONS: &str = "/v1.0/identityProtection/riskDetections";
+/// A list of Identity Protection.
+pub(super) struct RiskList {
+    pub(super) operation: &'static str,
+    pub(super) path: &'static str,
+    /// The member with the time that pages are asked by.
+    pub(super) moment: &'static str,
+}
+
+/// Risk detections, by when they were found.
+pub(super) const RISK_DETECTIONS: RiskList = RiskList {
+    operation: RISK_READ,
+    path: "/v1.0/identityProtection/riskDetections",
+    moment: "detectedDateTime",
+};
+
+/// Users who are or were at risk, by when that changed.
+pub(super) const RISKY_USERS: RiskList = RiskList {
+    operation: RISKY_READ,
+    path: "/v1.0/identityProtection/riskyUsers",
+    moment: "riskLastUpdatedDateTime",
+};
 
 /// The application permission an operation needs, as the portal names it.
 pub(super) fn needs(operation: &str) -> Option<&'static str> {
@@ -45,6 +66,7 @@ pub(super) fn needs(operation: &str) -> Option<&'static str> {
         GROUPS_READ => READ_GROUPS,
         DOMAIN_READ => READ_DOMAINS,
         RISK_READ => READ_RISK,
+        RISKY_READ => READ_RISKY,
         RISK_DECIDE => DECIDE_RISK,
         _ => return None,
     })
@@ -260,35 +282,38 @@ pub(super) async fn set_password(
     send(plane, cx, request).await
 }
 
-/// A page of risk detections found at or after a moment. The vendor promises no order.
-pub(super) async fn risk_detections(
-    plane: &Plane,
-    cx: &Call,
-    from: Timestamp,
-    page_size: u16,
-    next: Option<&str>,
-) -> Result<wire::Documents> {
-    let request = match next {
-        Some(next) => Request::get(RISK_READ, next),
-        None => Request::get(RISK_READ, RISK_DETECTIONS)
-            .query("$filter", &format!("detectedDateTime ge {from:.7}"))
-            .query("$top", &page_size.to_string()),
-    };
-    ask(plane, cx, request.bucket(IDENTITY_PROTECTION)).await
-}
+impl RiskList {
+    /// A page of what is from a moment on. The vendor promises no order.
+    pub(super) async fn page(
+        &self,
+        plane: &Plane,
+        cx: &Call,
+        from: Timestamp,
+        page_size: u16,
+        next: Option<&str>,
+    ) -> Result<wire::Documents> {
+        let request = match next {
+            Some(next) => Request::get(self.operation, next),
+            None => Request::get(self.operation, self.path)
+                .query("$filter", &format!("{} ge {from:.7}", self.moment))
+                .query("$top", &page_size.to_string()),
+        };
+        ask(plane, cx, request.bucket(IDENTITY_PROTECTION)).await
+    }
 
-/// The request for any one risk detection, to find out whether they may be read.
-pub(super) fn any_risk_detection() -> Request {
-    let request = Request::get(RISK_READ, RISK_DETECTIONS).query("$top", "1");
-    request.bucket(IDENTITY_PROTECTION)
-}
+    /// The request for any one, to find out whether they may be read.
+    pub(super) fn any(&self) -> Request {
+        let request = Request::get(self.operation, self.path).query("$top", "1");
+        request.bucket(IDENTITY_PROTECTION)
+    }
 
-/// One risk detection.
-pub(super) async fn risk_detection(plane: &Plane, cx: &Call, id: &str) -> Result<Reply> {
-    let mut path = format!("{RISK_DETECTIONS}/");
-    encode(&mut path, id);
-    let request = Request::get(RISK_READ, path).bucket(IDENTITY_PROTECTION);
-    send(plane, cx, request).await
+    /// One of them by its id.
+    pub(super) async fn one(&self, plane: &Plane, cx: &Call, id: &str) -> Result<Reply> {
+        let mut path = format!("{}/", self.path);
+        encode(&mut path, id);
+        let request = Request::get(self.operation, path).bucket(IDENTITY_PROTECTION);
+        send(plane, cx, request).await
+    }
 }
 
 /// Confirms that a user is compromised (`confirmCompromised`), or dismisses the user's risk (`dismiss`).
@@ -299,7 +324,7 @@ pub(super) async fn decide_risk(plane: &Plane, cx: &Call, action: &str, user: &s
 
 /// The request to decide about users' risk.
 pub(super) fn decision(action: &str, body: &wire::UserIds<'_>) -> Result<Request> {
-    let path = format!("/v1.0/identityProtection/riskyUsers/{action}");
+    let path = format!("{}/{action}", RISKY_USERS.path);
     let request = Request::json(RISK_DECIDE, Method::POST, path, body, Repeat::Idempotent)?;
     Ok(request.bucket(IDENTITY_PROTECTION))
 }
@@ -365,7 +390,7 @@ mod tests {
         let link =
             "https://graph.microsoft.com/v1.0/identityProtection/riskDetections?$skiptoken=x";
         let path = "/v1.0/identityProtection/riskDetections?$skiptoken=x";
-        assert_eq!(local(link, RISK_DETECTIONS).as_deref(), Some(path));
+        assert_eq!(local(link, RISK_DETECTIONS.path).as_deref(), Some(path));
         for bad in [
             "https://graph.microsoft.com/v1.0/users?$skiptoken=x",
             "https://evil.test//v1.0/identityProtection/riskDetections?x",
@@ -373,7 +398,7 @@ mod tests {
             "/v1.0/identityProtection/riskDetections?x",
             "https://evil.test",
         ] {
-            assert_eq!(local(bad, RISK_DETECTIONS), None, "{bad}");
+            assert_eq!(local(bad, RISK_DETECTIONS.path), None, "{bad}");
         }
     }
 }

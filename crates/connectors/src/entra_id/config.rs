@@ -73,6 +73,9 @@ pub struct Poll {
     pub lookback: SignedDuration,
     /// Detections fetched by one request, 1 to 500.
     pub page_size: u16,
+    /// Whether the risk of users is polled as well, as alerts of the kind `identity_activity`; needs
+    /// `IdentityRiskyUser.Read.All`.
+    pub risky_users: bool,
 }
 
 impl Default for Poll {
@@ -82,6 +85,7 @@ impl Default for Poll {
             interval: SignedDuration::from_secs(60),
             lookback: SignedDuration::from_hours(1),
             page_size: 500,
+            risky_users: false,
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Risk detections by polling, and one by its id.
+//! Risk detections by polling, with the risk of users if wanted, and one detection by its id.
 //!
 //! Every poll reads what was found from a little before the latest detection on. Now and then one reads further back:
 //! a detection's state changes days later, and the vendor lets nobody ask for changes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::alerts::is_detection_id;
+use super::api::RiskList;
 use super::wire::DetectionStamp;
 use super::{EntraId, api};
 
@@ -43,6 +45,9 @@ struct Cursor {
     /// Detections that were handed on, by id.
     #[serde(default)]
     seen: BTreeMap<String, Seen>,
+    /// The same of risky users, once they were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    users: Option<Box<Self>>,
 }
 
 /// A detection that was handed on.
@@ -64,6 +69,7 @@ impl Cursor {
             back_at: after(now, LOOKS_BACK_EVERY),
             next: None,
             seen: BTreeMap::new(),
+            users: None,
         }
     }
 
@@ -143,29 +149,60 @@ fn after(at: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 impl EntraId {
-    async fn page(&self, cx: &Call, cursor: &Cursor) -> Result<super::wire::Documents> {
-        let next = cursor.next.as_deref();
-        api::risk_detections(&self.plane, cx, cursor.from, self.poll.page_size, next).await
-    }
-
     async fn sweep(&self, cx: &Call, stored: Option<&Value>) -> Result<Batch> {
         let now = cx.clock().now();
+        let first = || Cursor::first(now, self.poll.lookback);
         let mut cursor = match stored {
             Some(stored) => Cursor::read(stored)?,
-            None => Cursor::first(now, self.poll.lookback),
+            None => first(),
         };
-        let page = match self.page(cx, &cursor).await {
+        // Detections first, then users, and each failure of users is followed by detections.
+        let users_turn = self.users_turn.swap(false, Ordering::Relaxed);
+        let (documents, more) = if users_turn && self.poll.risky_users {
+            let mut users = cursor.users.take().map_or_else(first, |users| *users);
+            let (documents, more) = self.advance(cx, &api::RISKY_USERS, &mut users).await?;
+            cursor.users = Some(Box::new(users));
+            self.users_turn.store(more, Ordering::Relaxed);
+            (documents, more)
+        } else {
+            let page = self.advance(cx, &api::RISK_DETECTIONS, &mut cursor);
+            let (documents, more) = page.await?;
+            let users_next = !more && self.poll.risky_users;
+            self.users_turn.store(users_next, Ordering::Relaxed);
+            (documents, more || users_next)
+        };
+        let cursor = serde_json::to_value(&cursor).map_err(|error| {
+            let detail = "the place in the feed cannot be stored";
+            Error::new(Kind::ReplyUnreadable, api::RISK_READ, detail).source(error)
+        })?;
+        Ok(Batch {
+            documents,
+            cursor,
+            more,
+        })
+    }
+
+    /// Reads the next page of a list: what is new on it, and whether the sweep has more.
+    async fn advance(
+        &self,
+        cx: &Call,
+        list: &RiskList,
+        cursor: &mut Cursor,
+    ) -> Result<(Vec<Box<RawValue>>, bool)> {
+        let now = cx.clock().now();
+        let (from, size) = (cursor.from, self.poll.page_size);
+        let page = async |next: Option<&str>| list.page(&self.plane, cx, from, size, next).await;
+        let page = match page(cursor.next.as_deref()).await {
             // The vendor no longer knows its own mark: read from where the sweep began.
             Err(error) if error.kind == Kind::VendorRejected && cursor.next.is_some() => {
                 cursor.next = None;
-                self.page(cx, &cursor).await?
+                page(None).await?
             }
             page => page?,
         };
         let next = match page.next {
             Some(link) => Some(
-                api::local(&link, api::RISK_DETECTIONS)
-                    .ok_or_else(|| api::strange_link(api::RISK_READ))?,
+                api::local(&link, list.path).ok_or_else(|| api::strange_link(list.operation))?,
             ),
             None => None,
         };
@@ -182,22 +219,14 @@ impl EntraId {
             cursor.again(now);
             cursor.forget(now);
         }
-        let cursor = serde_json::to_value(&cursor).map_err(|error| {
-            let detail = "the place in the feed cannot be stored";
-            Error::new(Kind::ReplyUnreadable, api::RISK_READ, detail).source(error)
-        })?;
-        Ok(Batch {
-            documents,
-            cursor,
-            more,
-        })
+        Ok((documents, more))
     }
 
     async fn one(&self, cx: &Call, id: &str) -> Result<Option<Box<RawValue>>> {
         if !is_detection_id(id) {
             return Ok(None);
         }
-        match api::risk_detection(&self.plane, cx, id).await {
+        match api::RISK_DETECTIONS.one(&self.plane, cx, id).await {
             Ok(reply) => reply.json().map(Some),
             Err(error) if error.kind == Kind::TargetNotFound => Ok(None),
             Err(error) => Err(error),

@@ -16,6 +16,7 @@ mod groups;
 mod notifications;
 mod obstacles;
 mod probe;
+mod risky_users;
 mod users;
 mod wire;
 mod write_back;
@@ -55,6 +56,8 @@ pub struct EntraId {
     standing: Arc<Standing>,
     written: Written,
     poll: Poll,
+    /// The feed's next page is one of risky users. Not kept: a failure there must not keep detections from being read.
+    users_turn: AtomicBool,
     write_back: bool,
     subscription: Option<Arc<Subscription>>,
     tenant: String,
@@ -136,6 +139,7 @@ impl Vendor for EntraId {
             tenant: config.tenant()?,
             client_id: config.client_id,
             poll: config.poll.checked()?,
+            users_turn: AtomicBool::new(false),
             groups: Groups::checked(config.groups)?,
             home,
         })

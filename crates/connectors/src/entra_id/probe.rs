@@ -171,8 +171,12 @@ fn trials(entra: &EntraId) -> Vec<Trial> {
                 "/v1.0/domains/quell.invalid",
             )),
         ),
-        (api::READ_RISK, "alerts", Ok(api::any_risk_detection())),
+        (api::READ_RISK, "alerts", Ok(api::RISK_DETECTIONS.any())),
     ];
+    if entra.poll.risky_users {
+        let used_by = "alerts about the risk of users";
+        trials.push((api::READ_RISKY, used_by, Ok(api::RISKY_USERS.any())));
+    }
     if entra.write_back {
         let nobody = wire::UserIds { user_ids: &[] };
         trials.push((

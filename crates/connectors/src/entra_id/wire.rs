@@ -114,13 +114,14 @@ pub(super) struct GroupIds<'a> {
     pub(super) group_ids: &'a [&'a str],
 }
 
-/// What the feed and the write-back read of a detection.
+/// What the feed and the write-back read of a detection, and of a risky user, who is found when the risk changes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct DetectionStamp {
     pub(super) id: Option<String>,
     pub(super) user_id: Option<String>,
     pub(super) risk_state: Option<String>,
+    #[serde(alias = "riskLastUpdatedDateTime")]
     pub(super) detected_date_time: Option<String>,
     pub(super) last_updated_date_time: Option<String>,
 }

@@ -38,7 +38,10 @@ async fn a_probe_names_each_missing_permission_alone_and_what_depends_on_it() {
         let lab = lab(&[UserSpec::new("glass@northwind.example").in_group(GLASS)]).await;
         lab.twin
             .put_app(App::new(CLIENT_ID, CLIENT_SECRET).without(*permission));
-        let grouped = lab.connect_with(json!({ "groups": { GLASS: ["break-glass"] } }));
+        let grouped = lab.connect_with(json!({
+            "groups": { GLASS: ["break-glass"] },
+            "poll": { "risky_users": true },
+        }));
         let checks = probe(&lab, &grouped).await;
         let missing: Vec<_> = checks
             .iter()

@@ -33,10 +33,13 @@ async fn every_request_fits_the_vendors_published_description() -> Outcome {
         .map(|_| lab.twin.raise(&RiskSpec::of(NOOR)))
         .collect();
     let id = ids.into_iter().next().ok_or("no detection")??;
-    let paged = lab.connect_with(serde_json::json!({ "poll": { "page_size": 2 } }));
+    let paged =
+        lab.connect_with(serde_json::json!({ "poll": { "page_size": 2, "risky_users": true } }));
     let feed = paged.abilities.feed.clone().ok_or("no feed")?;
     let batch = feed.poll(&call(&lab), None).await?;
+    let batch = feed.poll(&call(&lab), Some(&batch.cursor)).await?;
     feed.poll(&call(&lab), Some(&batch.cursor)).await?;
+    assert!(lab.twin.count(Endpoint::RiskyUsers) > 0);
     let write_back = connected
         .abilities
         .write_back

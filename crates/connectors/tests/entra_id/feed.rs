@@ -16,15 +16,19 @@ use crate::lab::Lab;
 
 /// The feed as the engine runs it: the cursor goes through the store as text.
 #[derive(Default)]
-struct Reader {
+pub(crate) struct Reader {
     cursor: Option<String>,
-    seen: Vec<String>,
+    pub(crate) seen: Vec<String>,
     /// State of each detection as it came last.
-    last: std::collections::BTreeMap<String, AlertStatus>,
+    pub(crate) last: std::collections::BTreeMap<String, AlertStatus>,
 }
 
 impl Reader {
-    async fn poll(&mut self, lab: &Lab, connected: &Connected) -> quell_connector::Result<bool> {
+    pub(crate) async fn poll(
+        &mut self,
+        lab: &Lab,
+        connected: &Connected,
+    ) -> quell_connector::Result<bool> {
         let feed = connected.abilities.feed.clone().unwrap();
         let cursor: Option<Value> = self
             .cursor
@@ -41,7 +45,7 @@ impl Reader {
     }
 
     /// Polls until there is no more.
-    async fn drain(&mut self, lab: &Lab, connected: &Connected) {
+    pub(crate) async fn drain(&mut self, lab: &Lab, connected: &Connected) {
         for _ in 0..1000 {
             if !self.poll(lab, connected).await.unwrap() {
                 return;

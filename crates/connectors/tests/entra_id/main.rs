@@ -24,3 +24,4 @@ mod notifications;
 mod obstacles;
 #[path = "../../../twins/tests/sdk/python.rs"]
 mod python;
+mod risky_users;
