@@ -19,7 +19,7 @@ pub use auth::{Authenticate, Grant};
 pub use dialect::{Complaint, Dialect, Quota, SIGN_IN, epoch_or_delta_seconds};
 pub use guard::resolve;
 pub use plane::Plane;
-pub use request::{Body, Bundle, Repeat, Reply, Request, encode};
+pub use request::{Body, Bundle, Parts, Repeat, Reply, Request, encode};
 pub use reqwest::Url;
 pub use sign::{Sign, Unsigned};
 pub use transport::Exchange;

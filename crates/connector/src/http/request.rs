@@ -230,13 +230,16 @@ impl Reply {
     }
 }
 
+/// The reply to each part of a bundle, in the order of the parts; none where the vendor left one out.
+pub type Parts = Vec<Option<Reply>>;
+
 /// How a vendor takes several requests in one.
 #[derive(Clone, Copy)]
 pub struct Bundle {
     /// The one request that carries these. It only reads, as its parts do.
     pub pack: fn(&[&Request]) -> Result<Request>,
-    /// The reply to each part, in the order of the parts; none where the vendor left one out.
-    pub unpack: fn(&Reply, &[&Request]) -> Result<Vec<Option<Reply>>>,
+    /// Takes its reply apart.
+    pub unpack: fn(&Reply, &[&Request]) -> Result<Parts>,
 }
 
 #[cfg(test)]

@@ -124,10 +124,14 @@ fn entry(id: &str, reply: &Reply) -> Value {
         };
         headers.insert(name.to_owned(), value.to_str().unwrap_or_default().into());
     }
-    let mut entry = json!({ "id": id, "status": reply.status, "headers": headers });
+    let mut entry = Map::new();
+    entry.insert("id".to_owned(), id.into());
+    entry.insert("status".to_owned(), reply.status.into());
+    entry.insert("headers".to_owned(), headers.into());
     if !reply.body.is_empty() {
         let text = || String::from_utf8_lossy(&reply.body).into_owned().into();
-        entry["body"] = serde_json::from_slice(&reply.body).unwrap_or_else(|_| text());
+        let body = serde_json::from_slice(&reply.body).unwrap_or_else(|_| text());
+        entry.insert("body".to_owned(), body);
     }
-    entry
+    entry.into()
 }
