@@ -311,7 +311,9 @@ fn backoff() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-#[cfg(all(test, feature = "testing"))]
+// Apart, because lints know tests by the first alone.
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests {
     use http::{HeaderMap, Method, StatusCode};
 

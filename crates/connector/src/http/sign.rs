@@ -81,7 +81,9 @@ pub(super) fn again(signer: &dyn Sign, reply: &Reply) -> bool {
     refused && signer.learn(reply)
 }
 
-#[cfg(all(test, feature = "testing"))]
+// Apart, because lints know tests by the first alone.
+#[cfg(test)]
+#[cfg(feature = "testing")]
 pub(super) mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
