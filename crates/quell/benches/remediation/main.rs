@@ -1,7 +1,7 @@
 //! Quell against two small programs that do less: `bare` stores nothing, `limit` stores one flushed
 //! row per alert. All figures of one run come from one machine in one go; quote the ratios.
 //!
-//! `cargo bench -p quell --bench remediation [-- quick] [-- restart]`. The generator and the simulated vendor live
+//! `cargo bench -p quell --bench remediation [-- quick] [-- restart] [-- alone]`. The generator and the simulated vendor live
 //! in this process, what is measured in another.
 
 #![expect(
@@ -52,6 +52,9 @@ async fn main() {
     if arguments.iter().any(|argument| argument == "restart") {
         return restart::measure(if quick { 10_000 } else { 100_000 }).await;
     }
+    if arguments.iter().any(|argument| argument == "alone") {
+        return alone(many).await;
+    }
     println!(
         "one alert at a time ({singles} alerts): received by the vendor's door after sending, p50 / p99"
     );
@@ -91,6 +94,19 @@ async fn main() {
             }
         }
     }
+}
+
+/// Only Quell, at 32 senders: what a profiler is attached to.
+async fn alone(many: usize) {
+    let bench = Bench::start(Subject::Quell, many).await;
+    let own = process::cpu_of("self");
+    let result = bench.throughput(32).await;
+    println!(
+        "{:.0}/s, {:.3} ms CPU, {:.3} ms CPU of generator and simulated vendor",
+        result.per_second,
+        millis(result.cpu) / many as f64,
+        millis(process::cpu_of("self") - own) / many as f64
+    );
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -21,11 +21,7 @@ impl Running {
 
     /// Processor time used so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        // A tick is a hundredth of a second on every Linux that runs this.
-        Duration::from_millis(ticks * 10)
+        cpu_of(&self.0.id().to_string())
     }
 
     /// Resident memory now and at its highest, in MB.
@@ -42,4 +38,13 @@ impl Running {
         };
         (value("VmRSS:"), value("VmHWM:"))
     }
+}
+
+/// Processor time a process has used so far.
+pub(crate) fn cpu_of(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    // A tick is a hundredth of a second on every Linux that runs this.
+    Duration::from_millis(ticks * 10)
 }
