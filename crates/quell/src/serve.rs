@@ -172,12 +172,15 @@ fn reader(config: PathBuf, tells: BTreeMap<ConnectionId, bool>) -> ReadRules {
     }))
 }
 
-/// The runtime that servers run on.
+/// The runtime that servers run on. One core is left to the thread that writes to the database: it is
+/// what everything waits for, and on few cores it would have to wait its turn.
 ///
 /// # Errors
 /// When the system refuses it.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.saturating_sub(1).max(1))
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("no runtime can be started").because(&error))

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use quell_model::{Action, ActionState, ActionType, Transition};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::budgets::Standing;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Claim, JobKind};
 use crate::micros;
@@ -137,7 +138,14 @@ pub(crate) fn apply(db: &Connection, advance: &Advance, texts: &Texts) -> Result
         jobs::finish(db, claim)?;
     }
     let version = advance.stored.version.saturating_add(1);
-    journal(db, &id, version, &advance.transitions, &texts.transitions)?;
+    journal(
+        db,
+        &id,
+        version,
+        &advance.transitions,
+        &texts.transitions,
+        &[],
+    )?;
     for key in &advance.cancel {
         db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
             .execute([key])?;
@@ -160,22 +168,42 @@ fn still_held(db: &Connection, claim: &Claim) -> Result<()> {
         .ok_or_else(|| Error::Fenced(claim.key.clone()))
 }
 
-/// Appends what a change that led to `version` did.
+/// Appends what a change that led to `version` did, with how the budgets stood that it was charged to.
 pub(crate) fn journal(
     db: &Connection,
     action: &str,
     version: i64,
     transitions: &[Transition],
     text: &str,
+    standing: &[Standing],
 ) -> Result<()> {
     let Some(last) = transitions.last() else {
         return Ok(());
     };
+    let budgets = match standing {
+        [] => None,
+        _ => Some(serde_json::to_string(standing)?),
+    };
     db.prepare_cached(
-        "INSERT INTO journal (action, version, at, transitions) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO journal (action, version, at, transitions, budgets) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![action, version, micros(last.at), text])?;
+    .execute(params![action, version, micros(last.at), text, budgets])?;
     Ok(())
+}
+
+/// Reads what one change did. How the budgets stood is part of what its first transition was taken with.
+pub(crate) fn row_to_transitions(
+    transitions: &str,
+    budgets: Option<&str>,
+) -> Result<Vec<Transition>> {
+    let mut transitions: Vec<Transition> = serde_json::from_str(transitions)?;
+    let first = transitions.first_mut();
+    if let Some(budgets) = budgets
+        && let Some(members) = first.and_then(|first| first.evidence.as_object_mut())
+    {
+        members.insert("budgets".to_owned(), serde_json::from_str(budgets)?);
+    }
+    Ok(transitions)
 }
 
 /// Inserts a new action with its first journal rows and jobs.

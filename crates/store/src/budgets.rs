@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quell_model::{Action, OrganizationId, Transition};
+use quell_model::{Action, OrganizationId};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::group::{Group, Scope};
 use crate::ingest::Proposed;
 use crate::micros;
 use crate::pulse::{Of, Pulses, Storm, StormLimit};
@@ -92,36 +93,18 @@ pub(crate) enum Charged {
 /// An action that is held back.
 pub(crate) struct Held {
     brakes: Vec<Brake>,
-    standing: Vec<Standing>,
+    /// How its budgets stand.
+    pub(crate) standing: Vec<Standing>,
     /// What is placed instead of it.
     pub(crate) instead: Proposed,
 }
 
 /// How a budget stands at a moment, for the journal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Standing {
     budget: String,
     used: u32,
     limit: u32,
-}
-
-/// The first rows of a journal as text, with how the budgets stood.
-pub(crate) fn noting(transitions: &[Transition], standing: &[Standing]) -> Result<String> {
-    let mut transitions = transitions.to_vec();
-    if let Some(members) = transitions
-        .first_mut()
-        .and_then(|first| first.evidence.as_object_mut())
-    {
-        members.insert("budgets".to_owned(), serde_json::to_value(standing)?);
-    }
-    Ok(serde_json::to_string(&transitions)?)
-}
-
-impl Held {
-    /// Its journal's first rows as text.
-    pub(crate) fn journal(&self) -> Result<String> {
-        noting(&self.instead.transitions, &self.standing)
-    }
 }
 
 impl Store {
@@ -136,14 +119,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<u32> {
         let (organization, charge) = (organization.clone(), charge.clone());
-        self.read(move |db| Ok(count(db, &organization, &charge, now)?.0))
-            .await
+        self.read(move |db| {
+            let since = slice(charge.window, now).since;
+            Ok(Spent::read(db, &(organization, charge.scope), since)?.used)
+        })
+        .await
     }
 }
 
 /// Charges an action to all its budgets, or to none when something holds it back.
 pub(crate) fn charge(
-    db: &Connection,
+    group: &Group<'_>,
     action: &Action,
     budgeted: Option<&Budgeted>,
     pulses: &Pulses,
@@ -152,7 +138,6 @@ pub(crate) fn charge(
     let Some(budgeted) = budgeted else {
         return Ok(Charged::Runs(Vec::new()));
     };
-    let organization = &action.organization;
     let counts = |charge: &&Charge| {
         charge
             .while_new
@@ -161,19 +146,24 @@ pub(crate) fn charge(
     let charges: Vec<&Charge> = budgeted.charges.iter().filter(counts).collect();
     let storm = budgeted.storm.and_then(|limit| pulses.storm(limit));
     let mut brakes: Vec<Brake> = storm.map(Brake::Storm).into_iter().collect();
-    let mut newest = Vec::with_capacity(charges.len());
+    let mut charged = Vec::with_capacity(charges.len());
     let mut standing = Vec::with_capacity(charges.len());
-    for charge in &charges {
-        let (used, begun) = count(db, organization, charge, now)?;
+    for charge in charges {
+        let scope = (action.organization.clone(), charge.scope.clone());
+        let slice = slice(charge.window, now);
+        let mut spent = group
+            .spending
+            .get(&scope, || Spent::read(group, &scope, slice.since))?;
         standing.push(Standing {
             budget: charge.budget.clone(),
-            used,
+            used: spent.used,
             limit: charge.limit,
         });
-        if used >= charge.limit {
-            brakes.push(Brake::Spent((*charge).clone()));
+        if spent.used >= charge.limit {
+            brakes.push(Brake::Spent(charge.clone()));
         }
-        newest.push(begun);
+        spent.one_more(&slice);
+        charged.push((scope, spent));
     }
     if !brakes.is_empty() {
         let instead = (budgeted.otherwise)(action, &brakes);
@@ -183,19 +173,8 @@ pub(crate) fn charge(
             instead,
         })));
     }
-    for (charge, begun) in charges.iter().zip(newest) {
-        let slice = slice(charge.window, now);
-        if begun < slice.start {
-            db.prepare_cached(
-                "DELETE FROM spending WHERE organization = ?1 AND scope = ?2 AND start <= ?3",
-            )?
-            .execute(params![organization.as_str(), charge.scope, slice.since])?;
-        }
-        db.prepare_cached(
-            "INSERT INTO spending (organization, scope, start, count) VALUES (?1, ?2, ?3, 1)
-             ON CONFLICT (organization, scope, start) DO UPDATE SET count = count + 1",
-        )?
-        .execute(params![organization.as_str(), charge.scope, slice.start])?;
+    for (scope, spent) in charged {
+        group.spending.put(scope, spent);
     }
     // With the one that was just charged.
     for budget in &mut standing {
@@ -204,22 +183,72 @@ pub(crate) fn charge(
     Ok(Charged::Runs(standing))
 }
 
-/// How many count now, and when the newest slice begins.
-fn count(
-    db: &Connection,
-    organization: &OrganizationId,
-    charge: &Charge,
-    now: Timestamp,
-) -> Result<(u32, i64)> {
-    let since = slice(charge.window, now).since;
-    Ok(db
-        .prepare_cached(
-            "SELECT coalesce(sum(count), 0), coalesce(max(start), 0) FROM spending
-             WHERE organization = ?1 AND scope = ?2 AND start > ?3",
-        )?
-        .query_row(params![organization.as_str(), charge.scope, since], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?)
+/// What counts against one budget. Counted on for as long as a group takes; what leaves the window in
+/// that moment counts on too, so that the budget is never exceeded.
+#[derive(Debug, Clone)]
+pub(crate) struct Spent {
+    used: u32,
+    /// When the newest slice begins.
+    newest: i64,
+    /// Slices that begin at this moment or before have left the window.
+    left: Option<i64>,
+    /// What is not written yet: how many more, by the beginning of their slice.
+    more: Vec<(i64, u32)>,
+}
+
+impl Spent {
+    fn read(db: &Connection, (organization, scope): &Scope, since: i64) -> Result<Self> {
+        Ok(db
+            .prepare_cached(
+                "SELECT coalesce(sum(count), 0), coalesce(max(start), 0) FROM spending
+                 WHERE organization = ?1 AND scope = ?2 AND start > ?3",
+            )?
+            .query_row(params![organization.as_str(), scope, since], |row| {
+                Ok(Self {
+                    used: row.get(0)?,
+                    newest: row.get(1)?,
+                    left: None,
+                    more: Vec::new(),
+                })
+            })?)
+    }
+
+    fn one_more(&mut self, slice: &Slice) {
+        self.used = self.used.saturating_add(1);
+        if self.newest < slice.start {
+            self.newest = slice.start;
+            self.left = Some(slice.since);
+        }
+        match self
+            .more
+            .iter_mut()
+            .find(|(start, _)| *start == slice.start)
+        {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => self.more.push((slice.start, 1)),
+        }
+    }
+
+    pub(crate) fn save(
+        &mut self,
+        db: &Connection,
+        (organization, scope): &Scope,
+    ) -> rusqlite::Result<()> {
+        if let Some(left) = self.left.take() {
+            db.prepare_cached(
+                "DELETE FROM spending WHERE organization = ?1 AND scope = ?2 AND start <= ?3",
+            )?
+            .execute(params![organization.as_str(), scope, left])?;
+        }
+        for (start, count) in self.more.drain(..) {
+            db.prepare_cached(
+                "INSERT INTO spending (organization, scope, start, count) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (organization, scope, start) DO UPDATE SET count = count + excluded.count",
+            )?
+            .execute(params![organization.as_str(), scope, start, count])?;
+        }
+        Ok(())
+    }
 }
 
 struct Slice {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::actions::{self, NewJob};
 use crate::budgets::{self, Budgeted, Charged, Held};
 use crate::error::{Error, Result};
+use crate::group::Group;
 use crate::jobs;
 use crate::micros;
 use crate::outbox::{self, Envelope};
@@ -177,7 +178,7 @@ impl Texts {
 /// How long a new action waits for an older one on the same target that is being taken back.
 const AFTER_REVERT: Duration = Duration::from_secs(30);
 
-fn take_in(db: &Connection, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
+fn take_in(db: &Group<'_>, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
     let known: Option<(String, Vec<u8>, String)> = db
         .prepare_cached(
             "SELECT id, digest, incident FROM alerts WHERE organization = ?1 AND connection = ?2 AND vendor_id = ?3",
@@ -329,7 +330,7 @@ fn done_for(db: &Connection, alert: AlertId, action: &Action, target: &str) -> R
 
 /// Placing one proposed action.
 struct Place<'a> {
-    db: &'a Connection,
+    db: &'a Group<'a>,
     freshness: Freshness,
     opened: bool,
     now: Timestamp,
@@ -417,7 +418,7 @@ impl Place<'_> {
             let transitions = [transition];
             let text = serde_json::to_string(&transitions)?;
             let version = stored.version.saturating_add(1);
-            actions::journal(db, &id.to_string(), version, &transitions, &text)?;
+            actions::journal(db, &id.to_string(), version, &transitions, &text, &[])?;
             for kind in jobs::JobKind::WAITING {
                 db.prepare_cached("DELETE FROM jobs WHERE key = ?1")?
                     .execute([kind.key(&id.to_string())])?;
@@ -436,12 +437,8 @@ impl Place<'_> {
             actions::insert(db, &action, target, &serde_json::to_string(&action)?)?;
         }
         let id = action.id.to_string();
-        if standing.is_empty() {
-            actions::journal(db, &id, 1, &proposed.transitions, &written.transitions)?;
-        } else {
-            let text = budgets::noting(&proposed.transitions, &standing)?;
-            actions::journal(db, &id, 1, &proposed.transitions, &text)?;
-        }
+        let (rows, text) = (&proposed.transitions, &written.transitions);
+        actions::journal(db, &id, 1, rows, text, &standing)?;
         // What is being taken back is let go first; then the vendor's state is read afresh.
         let wait = actions::being_reverted(db, &action, target)?;
         for job in &proposed.jobs {
@@ -469,9 +466,9 @@ fn hold(db: &Connection, back: &Held, now: Timestamp) -> Result<Placed> {
         &held.target,
         &serde_json::to_string(&held.action)?,
     )?;
-    let text = back.journal()?;
+    let text = serde_json::to_string(&held.transitions)?;
     let id = held.action.id.to_string();
-    actions::journal(db, &id, 1, &held.transitions, &text)?;
+    actions::journal(db, &id, 1, &held.transitions, &text, &back.standing)?;
     for job in &held.jobs {
         jobs::enqueue(db, job)?;
     }

@@ -11,6 +11,7 @@ mod authors;
 mod budgets;
 mod error;
 mod facts;
+mod group;
 mod ingest;
 mod jobs;
 mod lists;

@@ -111,7 +111,7 @@ impl Store {
     {
         // Before, for whoever does not wait for the end; after, for whoever read while it was under way.
         self.0.list_changes.fetch_add(1, Ordering::SeqCst);
-        let written = self.write(write).await;
+        let written = self.write(move |db| write(db)).await;
         self.0.list_changes.fetch_add(1, Ordering::SeqCst);
         written
     }

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quell_model::ConnectionId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
+use crate::group::{Group, Scope};
 use crate::ingest::Ingest;
 use crate::micros;
 
@@ -56,8 +56,9 @@ pub(crate) struct Pulses {
     detection: Pulse,
 }
 
+/// The counts of one scope, as they were at the moment of the last alert.
 #[derive(Clone, Copy)]
-struct Pulse {
+pub(crate) struct Pulse {
     first: i64,
     last: i64,
     recent: f64,
@@ -66,66 +67,31 @@ struct Pulse {
 
 impl Pulses {
     /// Counts the alert.
-    pub(crate) fn beat(db: &Connection, ingest: &Ingest) -> Result<Self> {
-        let mut pulses = Self::feel(db, ingest)?;
-        for pulse in [&mut pulses.source, &mut pulses.detection] {
+    pub(crate) fn beat(group: &Group<'_>, ingest: &Ingest) -> Result<Self> {
+        let mut pulses = Self::feel(group, ingest)?;
+        for (of, pulse) in [
+            (Of::Source, &mut pulses.source),
+            (Of::Detection, &mut pulses.detection),
+        ] {
             pulse.recent += 1.0;
             pulse.usual += 1.0;
+            group.pulses.put(scope(of, ingest), *pulse);
         }
-        let [source, detection] = scopes(ingest);
-        let Self {
-            source: s,
-            detection: d,
-        } = &pulses;
-        db.prepare_cached(
-            "INSERT INTO pulses (organization, scope, first, last, recent, usual)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6), (?1, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT (organization, scope) DO UPDATE
-             SET last = excluded.last, recent = excluded.recent, usual = excluded.usual",
-        )?
-        .execute(params![
-            ingest.organization.as_str(),
-            source,
-            s.first,
-            s.last,
-            s.recent,
-            s.usual,
-            detection,
-            d.first,
-            d.last,
-            d.recent,
-            d.usual
-        ])?;
         Ok(pulses)
     }
 
     /// How it is, without counting the alert: it was counted when it first came.
-    pub(crate) fn feel(db: &Connection, ingest: &Ingest) -> Result<Self> {
+    pub(crate) fn feel(group: &Group<'_>, ingest: &Ingest) -> Result<Self> {
         let now = micros(ingest.received);
-        let [source, detection] = scopes(ingest);
-        let mut pulses = Self {
-            source: Pulse::new(now),
-            detection: Pulse::new(now),
+        let pulse = |of| -> Result<Pulse> {
+            let scope = scope(of, ingest);
+            let read = || Ok(Pulse::read(group, &scope)?.unwrap_or(Pulse::new(now)));
+            Ok(group.pulses.get(&scope, read)?.at(now))
         };
-        let mut statement = db.prepare_cached(
-            "SELECT scope, first, last, recent, usual FROM pulses
-             WHERE organization = ?1 AND scope IN (?2, ?3)",
-        )?;
-        let mut rows = statement.query(params![ingest.organization.as_str(), source, detection])?;
-        while let Some(row) = rows.next()? {
-            let stored = Pulse {
-                first: row.get(1)?,
-                last: row.get(2)?,
-                recent: row.get(3)?,
-                usual: row.get(4)?,
-            };
-            if row.get_ref(0)?.as_str().is_ok_and(|scope| scope == source) {
-                pulses.source = stored.at(now);
-            } else {
-                pulses.detection = stored.at(now);
-            }
-        }
-        Ok(pulses)
+        Ok(Self {
+            source: pulse(Of::Source)?,
+            detection: pulse(Of::Detection)?,
+        })
     }
 
     const fn get(&self, of: Of) -> Pulse {
@@ -162,6 +128,44 @@ impl Pulse {
         }
     }
 
+    fn read(db: &Connection, (organization, scope): &Scope) -> Result<Option<Self>> {
+        Ok(db
+            .prepare_cached(
+                "SELECT first, last, recent, usual FROM pulses WHERE organization = ?1 AND scope = ?2",
+            )?
+            .query_row(params![organization.as_str(), scope], |row| {
+                Ok(Self {
+                    first: row.get(0)?,
+                    last: row.get(1)?,
+                    recent: row.get(2)?,
+                    usual: row.get(3)?,
+                })
+            })
+            .optional()?)
+    }
+
+    pub(crate) fn save(
+        self,
+        db: &Connection,
+        (organization, scope): &Scope,
+    ) -> rusqlite::Result<()> {
+        db.prepare_cached(
+            "INSERT INTO pulses (organization, scope, first, last, recent, usual)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (organization, scope) DO UPDATE
+             SET last = excluded.last, recent = excluded.recent, usual = excluded.usual",
+        )?
+        .execute(params![
+            organization.as_str(),
+            scope,
+            self.first,
+            self.last,
+            self.recent,
+            self.usual
+        ])?;
+        Ok(())
+    }
+
     /// Faded to a later moment. Clocks of nodes differ a little; what seems earlier fades nothing.
     fn at(mut self, now: i64) -> Self {
         let passed = between(self.last, now);
@@ -191,16 +195,12 @@ fn between(from: i64, to: i64) -> f64 {
     Duration::from_micros(passed).as_secs_f64()
 }
 
-/// The scopes an alert counts in.
-fn scopes(ingest: &Ingest) -> [String; 2] {
-    let of = |of| scope(of, &ingest.connection, &ingest.alert.detection);
-    [of(Of::Source), of(Of::Detection)]
-}
-
-/// What is counted together. No connection id and no cleaned text contains the separator.
-fn scope(of: Of, connection: &ConnectionId, detection: &str) -> String {
-    match of {
+/// What an alert is counted together with. No connection id and no cleaned text contains the separator.
+fn scope(of: Of, ingest: &Ingest) -> Scope {
+    let connection = &ingest.connection;
+    let scope = match of {
         Of::Source => connection.to_string(),
-        Of::Detection => format!("{connection}\u{1f}{detection}"),
-    }
+        Of::Detection => format!("{connection}\u{1f}{}", ingest.alert.detection),
+    };
+    (ingest.organization.clone(), scope)
 }

@@ -142,12 +142,18 @@ impl Store {
     pub async fn history(&self, id: ActionId) -> Result<Vec<Transition>> {
         self.read(move |db| {
             let mut statement = db.prepare_cached(
-                "SELECT transitions FROM journal WHERE action = ?1 ORDER BY version",
+                "SELECT transitions, budgets FROM journal WHERE action = ?1 ORDER BY version",
             )?;
-            let rows = statement.query_map([id.to_string()], |row| row.get::<_, String>(0))?;
+            let rows = statement.query_map([id.to_string()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+            })?;
             let mut history = Vec::new();
             for row in rows {
-                history.extend(serde_json::from_str::<Vec<Transition>>(&row?)?);
+                let (transitions, budgets) = row?;
+                history.extend(actions::row_to_transitions(
+                    &transitions,
+                    budgets.as_deref(),
+                )?);
             }
             Ok(history)
         })
@@ -230,21 +236,20 @@ impl Store {
     ) -> Result<Vec<(ActionId, Transition)>> {
         self.read(move |db| {
             let mut statement = db.prepare_cached(
-                "SELECT j.action, j.transitions FROM actions a JOIN journal j ON j.action = a.id
+                "SELECT j.action, j.transitions, j.budgets FROM actions a JOIN journal j ON j.action = a.id
                  WHERE a.incident = ?1 ORDER BY j.at DESC, j.action DESC, j.version DESC LIMIT ?2",
             )?;
             // A change has at least one row of the history.
             let rows = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = statement.query_map(params![incident.to_string(), rows], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+                let budgets: Option<String> = row.get(2)?;
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, budgets))
             })?;
             let mut history = Vec::new();
             for row in rows {
-                let (action, transitions) = row?;
-                let (action, transitions) = (
-                    parse(&action)?,
-                    serde_json::from_str::<Vec<Transition>>(&transitions)?,
-                );
+                let (action, transitions, budgets) = row?;
+                let action = parse(&action)?;
+                let transitions = actions::row_to_transitions(&transitions, budgets.as_deref())?;
                 history.extend(transitions.into_iter().rev().map(|t| (action, t)));
             }
             history.truncate(limit);

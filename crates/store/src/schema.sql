@@ -78,6 +78,8 @@ CREATE TABLE journal (
   version     INTEGER NOT NULL,
   at          INTEGER NOT NULL,
   transitions TEXT NOT NULL,
+  -- How the budgets stood that it was charged to; only known in that transaction.
+  budgets     TEXT,
   PRIMARY KEY (action, version)
 ) WITHOUT ROWID;
 

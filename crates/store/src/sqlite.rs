@@ -14,13 +14,17 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::error::{Error, Result};
+use crate::group::Group;
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i64 = 1;
 /// Writes in one transaction at most; bounds how long the first of them waits.
 const GROUP: usize = 256;
-/// Pages of the write-ahead log, 4 KiB each, at which it is moved into the database: 64 MiB.
-const LOG_PAGES: i64 = 16_384;
+/// Bytes of a page: documents of one to three KiB leave little of it empty, and a commit writes half as
+/// many of them.
+const PAGE: i64 = 8192;
+/// Pages of the write-ahead log at which it is moved into the database: 64 MiB.
+const LOG_PAGES: i64 = (64 << 20) / PAGE;
 /// Threads that read.
 const READERS: usize = 2;
 /// Statements kept prepared per thread.
@@ -127,7 +131,7 @@ impl Store {
     pub(crate) async fn write<T, F>(&self, write: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&Connection) -> Result<T> + Send + 'static,
+        F: Fn(&Group<'_>) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let op = Box::new(Pending {
@@ -171,6 +175,8 @@ impl Store {
         let job = Mutex::new(Some(job));
         self.write(move |db| {
             if let Some(job) = job.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                // It reads what was counted before it.
+                db.settle()?;
                 job(db);
             }
             Ok(())
@@ -203,6 +209,8 @@ fn private(path: &Path) -> std::io::Result<File> {
 fn configure(db: &Connection) -> Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.busy_timeout(std::time::Duration::from_secs(5))?;
+    // Before anything else, because a file keeps the size it was made with.
+    db.pragma_update(None, "page_size", PAGE)?;
     // FULL: a commit that was answered survives a power loss, not only a crash.
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
@@ -234,7 +242,7 @@ fn migrate(db: &mut Connection) -> Result<()> {
 /// One queued write.
 trait Op: Send {
     /// Runs it; says whether what it did may be committed.
-    fn run(&mut self, db: &Connection) -> bool;
+    fn run(&mut self, group: &Group<'_>) -> bool;
     /// Answers its caller, with `failure` instead of its own result if there is one.
     fn answer(self: Box<Self>, failure: Option<Error>);
 }
@@ -245,9 +253,9 @@ struct Pending<F, T> {
     answer: oneshot::Sender<Result<T>>,
 }
 
-impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Op for Pending<F, T> {
-    fn run(&mut self, db: &Connection) -> bool {
-        let result = (self.write)(db);
+impl<T: Send, F: Fn(&Group<'_>) -> Result<T> + Send> Op for Pending<F, T> {
+    fn run(&mut self, group: &Group<'_>) -> bool {
+        let result = (self.write)(group);
         let sound = matches!(
             result,
             Ok(_) | Err(Error::Fenced(_) | Error::Stale(_) | Error::Missing { .. })
@@ -291,14 +299,14 @@ fn write_groups(db: &mut Connection, mut queue: mpsc::UnboundedReceiver<Write>) 
 }
 
 /// Runs a group in one transaction. `false`: nothing was committed, because one of them failed.
-fn together(db: &mut Connection, group: &mut [Write]) -> rusqlite::Result<bool> {
+fn together(db: &mut Connection, writes: &mut [Write]) -> rusqlite::Result<bool> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for op in group {
-        if !op.run(&transaction) {
-            transaction.rollback()?;
-            return Ok(false);
-        }
+    let group = Group::new(&transaction);
+    if !writes.iter_mut().all(|write| write.run(&group)) {
+        transaction.rollback()?;
+        return Ok(false);
     }
+    group.settle()?;
     transaction.commit()?;
     Ok(true)
 }
