@@ -72,7 +72,8 @@ CREATE TABLE joined (
 ) WITHOUT ROWID;
 
 -- The truth: the transitions of each change of an action, as a JSON array, appended in the
--- transaction that makes the change. Keyed by the version it led to: one tree, no index beside it.
+-- transaction that makes the change. Rows stand in the order they came in, so that a later change does
+-- not split the pages of those before it.
 CREATE TABLE journal (
   action      TEXT NOT NULL,
   version     INTEGER NOT NULL,
@@ -81,7 +82,7 @@ CREATE TABLE journal (
   -- How the budgets stood that it was charged to; only known in that transaction.
   budgets     TEXT,
   PRIMARY KEY (action, version)
-) WITHOUT ROWID;
+);
 
 -- Work to come. A job that is held is due again when its lease ends, so a holder that died is
 -- noticed by the same query that finds due work.
