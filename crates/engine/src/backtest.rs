@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use quell_model::{
     ActionType, AlertId, AssetClass, ConnectionId, Effect, Entity, IncidentId, Outcome, Reason,
 };
-use quell_policy::budget::Counted;
+use quell_policy::budget::{Counted, Scope};
 use quell_policy::{Budgets, Diagnostics, Folder};
 use quell_store::AlertRecord;
 use schemars::JsonSchema;
@@ -178,7 +178,7 @@ async fn aside<T: Send + 'static>(
 /// One of the two policies, and what its budgets have left.
 struct Side {
     rules: std::sync::Arc<Rules>,
-    spent: HashMap<String, VecDeque<Timestamp>>,
+    spent: HashMap<Scope, VecDeque<Timestamp>>,
     /// Events of each subject, for what is done the second time only.
     events: Events,
 }

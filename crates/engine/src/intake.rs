@@ -432,15 +432,19 @@ impl Engine {
             action: action.action,
             target: &action.target,
         };
-        let charge = |budget: &Budget| Charge {
-            budget: budget.name.clone(),
-            scope: budget.scope(&counted),
-            window: budget.window,
-            limit: budget.limit(rules.guardrails.fleet),
-            while_new: budget.new_for.map(|span| match budget.per {
-                Per::Detection => (Of::Detection, span),
-                _ => (Of::Source, span),
-            }),
+        let charge = |budget: &Budget| {
+            let scope = budget.scope(&counted);
+            Charge {
+                budget: budget.name.clone(),
+                scope: scope.name,
+                entity: scope.entity,
+                window: budget.window,
+                limit: budget.limit(rules.guardrails.fleet),
+                while_new: budget.new_for.map(|span| match budget.per {
+                    Per::Detection => (Of::Detection, span),
+                    _ => (Of::Source, span),
+                }),
+            }
         };
         let settings = &rules.settings;
         let covering = settings.budgets.covering(action.action, action.asset.class);

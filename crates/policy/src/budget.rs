@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use quell_model::entity::Host;
 use quell_model::{ActionType, AssetClass, Entity, Reason};
 use serde::Serialize;
 
@@ -88,6 +89,15 @@ impl Budgets {
     }
 }
 
+/// What a budget counts together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The budget's name, with the source, detection or action if each has its own.
+    pub name: String,
+    /// Key of the entity, if each has its own.
+    pub entity: Option<String>,
+}
+
 impl Budget {
     /// Whether an action on a target of this class counts.
     #[must_use]
@@ -97,9 +107,9 @@ impl Budget {
             && (classes.is_empty() || classes.contains(&class))
     }
 
-    /// Name of what is counted together: the budget, and whatever each has its own for.
+    /// What is counted together: what the budget covers, of whatever each has its own for.
     #[must_use]
-    pub fn scope(&self, counted: &Counted<'_>) -> String {
+    pub fn scope(&self, counted: &Counted<'_>) -> Scope {
         let Counted {
             source,
             detection,
@@ -107,12 +117,14 @@ impl Budget {
             target,
         } = counted;
         // No name and no cleaned text contains the separator.
-        match self.per {
+        let name = match self.per {
             Per::Organization => self.name.clone(),
             Per::Source => format!("{}\u{1f}{source}", self.name),
             Per::Detection => format!("{}\u{1f}{source}\u{1f}{detection}", self.name),
-            Per::Target => format!("{}\u{1f}{action}\u{1f}{}", self.name, place(target)),
-        }
+            Per::Target => format!("{}\u{1f}{action}", self.name),
+        };
+        let entity = (self.per == Per::Target).then(|| place(target));
+        Scope { name, entity }
     }
 
     /// How many may run by themselves, with a fleet of this many machines.
@@ -167,13 +179,16 @@ impl Budget {
 /// A process that is killed comes back as another one.
 fn place(target: &Entity) -> String {
     let machine = match target {
-        Entity::Process(process) => process.host_id.as_ref(),
+        Entity::Process(process) => Entity::from(Host {
+            id: process.host_id.clone(),
+            ..Host::default()
+        })
+        .key(),
         _ => None,
     };
-    match machine {
-        Some(host) => format!("on:{host}"),
-        None => target.key().unwrap_or_else(|| target.to_string()),
-    }
+    machine
+        .or_else(|| target.key())
+        .unwrap_or_else(|| target.to_string())
 }
 
 /// A window as a person says it.

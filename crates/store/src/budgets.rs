@@ -1,15 +1,16 @@
 //! Budgets: counting what ran by itself, in the transaction that lets it run.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use quell_model::{Action, OrganizationId};
-use rusqlite::{Connection, params};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::group::{Group, Scope};
+use crate::group::Group;
 use crate::ingest::Proposed;
 use crate::micros;
 use crate::pulse::{Of, Pulses, Storm, StormLimit};
@@ -24,8 +25,10 @@ const SLICES: i64 = 60;
 pub struct Charge {
     /// The budget's name.
     pub budget: String,
-    /// What is counted together: the budget, with the source or detection if each has its own.
+    /// What is counted together: the budget, with the source, detection or action if each has its own.
     pub scope: String,
+    /// Key of the entity, if each has its own.
+    pub entity: Option<String>,
     /// How long the window is.
     pub window: Duration,
     /// How many there may be within the window.
@@ -118,12 +121,10 @@ impl Store {
         charge: &Charge,
         now: Timestamp,
     ) -> Result<u32> {
-        let (organization, charge) = (organization.clone(), charge.clone());
-        self.read(move |db| {
-            let since = slice(charge.window, now).since;
-            Ok(Spent::read(db, &(organization, charge.scope), since)?.used)
-        })
-        .await
+        let purse = Purse::of(organization, charge);
+        let slice = slice(charge.window, now);
+        self.read(move |db| Ok(Spent::read(db, &purse)?.within(&slice)))
+            .await
     }
 }
 
@@ -149,21 +150,20 @@ pub(crate) fn charge(
     let mut charged = Vec::with_capacity(charges.len());
     let mut standing = Vec::with_capacity(charges.len());
     for charge in charges {
-        let scope = (action.organization.clone(), charge.scope.clone());
+        let purse = Purse::of(&action.organization, charge);
         let slice = slice(charge.window, now);
-        let mut spent = group
-            .spending
-            .get(&scope, || Spent::read(group, &scope, slice.since))?;
+        let mut spent = group.spending.get(&purse, || Spent::read(group, &purse))?;
+        let used = spent.within(&slice);
         standing.push(Standing {
             budget: charge.budget.clone(),
-            used: spent.used,
+            used,
             limit: charge.limit,
         });
-        if spent.used >= charge.limit {
+        if used >= charge.limit {
             brakes.push(Brake::Spent(charge.clone()));
         }
         spent.one_more(&slice);
-        charged.push((scope, spent));
+        charged.push((purse, spent));
     }
     if !brakes.is_empty() {
         let instead = (budgeted.otherwise)(action, &brakes);
@@ -173,8 +173,8 @@ pub(crate) fn charge(
             instead,
         })));
     }
-    for (scope, spent) in charged {
-        group.spending.put(scope, spent);
+    for (purse, spent) in charged {
+        group.spending.put(purse, spent);
     }
     // With the one that was just charged.
     for budget in &mut standing {
@@ -183,70 +183,93 @@ pub(crate) fn charge(
     Ok(Charged::Runs(standing))
 }
 
-/// What counts against one budget. Counted on for as long as a group takes; what leaves the window in
-/// that moment counts on too, so that the budget is never exceeded.
-#[derive(Debug, Clone)]
-pub(crate) struct Spent {
-    used: u32,
-    /// When the newest slice begins.
-    newest: i64,
-    /// Slices that begin at this moment or before have left the window.
-    left: Option<i64>,
-    /// What is not written yet: how many more, by the beginning of their slice.
-    more: Vec<(i64, u32)>,
+/// Whose budget, and what is counted together by it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Purse {
+    organization: OrganizationId,
+    scope: String,
+    entity: Option<String>,
 }
 
+impl Purse {
+    fn of(organization: &OrganizationId, charge: &Charge) -> Self {
+        Self {
+            organization: organization.clone(),
+            scope: charge.scope.clone(),
+            entity: charge.entity.clone(),
+        }
+    }
+}
+
+/// What was spent: when slices of time began, and how many ran in each.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Spent(Vec<(i64, u32)>);
+
 impl Spent {
-    fn read(db: &Connection, (organization, scope): &Scope, since: i64) -> Result<Self> {
-        Ok(db
-            .prepare_cached(
-                "SELECT coalesce(sum(count), 0), coalesce(max(start), 0) FROM spending
-                 WHERE organization = ?1 AND scope = ?2 AND start > ?3",
-            )?
-            .query_row(params![organization.as_str(), scope, since], |row| {
-                Ok(Self {
-                    used: row.get(0)?,
-                    newest: row.get(1)?,
-                    left: None,
-                    more: Vec::new(),
-                })
-            })?)
+    fn read(db: &Connection, purse: &Purse) -> Result<Self> {
+        let organization = purse.organization.as_str();
+        let Some(entity) = &purse.entity else {
+            let slices: Option<String> = db
+                .prepare_cached(
+                    "SELECT slices FROM spending WHERE organization = ?1 AND scope = ?2",
+                )?
+                .query_row(params![organization, purse.scope], |row| row.get(0))
+                .optional()?;
+            return Ok(match slices {
+                Some(slices) => serde_json::from_str(&slices)?,
+                None => Self::default(),
+            });
+        };
+        let all: Option<String> = db
+            .prepare_cached("SELECT spent FROM entities WHERE organization = ?1 AND entity = ?2")?
+            .query_row(params![organization, entity], |row| row.get(0))
+            .optional()?
+            .flatten();
+        let mut all: HashMap<String, Self> = match all {
+            Some(all) => serde_json::from_str(&all)?,
+            None => HashMap::new(),
+        };
+        Ok(all.remove(&purse.scope).unwrap_or_default())
+    }
+
+    /// How many count now.
+    fn within(&self, slice: &Slice) -> u32 {
+        let counts = self.0.iter().filter(|(start, _)| *start > slice.since);
+        counts.fold(0, |all, (_, count)| all.saturating_add(*count))
     }
 
     fn one_more(&mut self, slice: &Slice) {
-        self.used = self.used.saturating_add(1);
-        if self.newest < slice.start {
-            self.newest = slice.start;
-            self.left = Some(slice.since);
-        }
-        match self
-            .more
-            .iter_mut()
-            .find(|(start, _)| *start == slice.start)
-        {
+        self.0.retain(|(start, _)| *start > slice.since);
+        match self.0.iter_mut().find(|(start, _)| *start == slice.start) {
             Some((_, count)) => *count = count.saturating_add(1),
-            None => self.more.push((slice.start, 1)),
+            None => self.0.push((slice.start, 1)),
         }
     }
 
-    pub(crate) fn save(
-        &mut self,
-        db: &Connection,
-        (organization, scope): &Scope,
-    ) -> rusqlite::Result<()> {
-        if let Some(left) = self.left.take() {
-            db.prepare_cached(
-                "DELETE FROM spending WHERE organization = ?1 AND scope = ?2 AND start <= ?3",
-            )?
-            .execute(params![organization.as_str(), scope, left])?;
-        }
-        for (start, count) in self.more.drain(..) {
-            db.prepare_cached(
-                "INSERT INTO spending (organization, scope, start, count) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (organization, scope, start) DO UPDATE SET count = count + excluded.count",
-            )?
-            .execute(params![organization.as_str(), scope, start, count])?;
-        }
+    pub(crate) fn save(&self, db: &Connection, purse: &Purse) -> Result<()> {
+        let organization = purse.organization.as_str();
+        match &purse.entity {
+            None => db
+                .prepare_cached(
+                    "INSERT INTO spending (organization, scope, slices) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (organization, scope) DO UPDATE SET slices = excluded.slices",
+                )?
+                .execute(params![
+                    organization,
+                    purse.scope,
+                    serde_json::to_string(self)?
+                ])?,
+            Some(entity) => {
+                let one = serde_json::to_string(&HashMap::from([(&purse.scope, self)]))?;
+                db.prepare_cached(
+                    "INSERT INTO entities (organization, entity, spent) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (organization, entity) DO UPDATE
+                     SET spent = json_patch(coalesce(spent, '{}'), excluded.spent)",
+                )?
+                .execute(params![organization, entity, one])?
+            }
+        };
         Ok(())
     }
 }
@@ -280,7 +303,10 @@ pub(crate) fn tell_once(db: &Connection, held: &Held, now: Timestamp) -> Result<
                 tell = true;
                 continue;
             }
-            Brake::Spent(charge) => ("budget", charge.scope.clone(), charge.window),
+            Brake::Spent(charge) => {
+                let entity = charge.entity.as_deref().unwrap_or_default();
+                ("budget", format!("{}{entity}", charge.scope), charge.window)
+            }
             Brake::Storm(storm) => {
                 let of = match storm.of {
                     Of::Source => "",

@@ -6,23 +6,20 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Deref;
 
-use quell_model::OrganizationId;
 use rusqlite::Connection;
 
-use crate::budgets::Spent;
+use crate::budgets::{Purse, Spent};
 use crate::error::Result;
-use crate::pulse::Pulse;
-
-/// Whose count it is, and what is counted together.
-pub(crate) type Scope = (OrganizationId, String);
+use crate::pulse::{Pulse, Scope};
 
 /// A group of writes. Everything but the counts is its transaction.
 pub(crate) struct Group<'t> {
     db: &'t Connection,
-    pub(crate) pulses: Counts<Pulse>,
-    pub(crate) spending: Counts<Spent>,
+    pub(crate) pulses: Counts<Scope, Pulse>,
+    pub(crate) spending: Counts<Purse, Spent>,
 }
 
 impl<'t> Group<'t> {
@@ -35,11 +32,11 @@ impl<'t> Group<'t> {
     }
 
     /// Writes the counts. They stay, and may change again.
-    pub(crate) fn settle(&self) -> rusqlite::Result<()> {
+    pub(crate) fn settle(&self) -> Result<()> {
         self.pulses
             .settle(|scope, pulse| pulse.save(self.db, scope))?;
         self.spending
-            .settle(|scope, spent| spent.save(self.db, scope))
+            .settle(|purse, spent| spent.save(self.db, purse))
     }
 }
 
@@ -51,24 +48,24 @@ impl Deref for Group<'_> {
     }
 }
 
-/// Counts of one kind, by scope.
-pub(crate) struct Counts<T>(RefCell<HashMap<Scope, Count<T>>>);
+/// Counts of one kind, by what is counted together.
+pub(crate) struct Counts<K, T>(RefCell<HashMap<K, Count<T>>>);
 
 struct Count<T> {
     value: T,
     changed: bool,
 }
 
-impl<T> Default for Counts<T> {
+impl<K, T> Default for Counts<K, T> {
     fn default() -> Self {
         Self(RefCell::default())
     }
 }
 
-impl<T: Clone> Counts<T> {
+impl<K: Clone + Eq + Hash, T: Clone> Counts<K, T> {
     /// How it stands: as counted here, or as `read`.
-    pub(crate) fn get(&self, scope: &Scope, read: impl FnOnce() -> Result<T>) -> Result<T> {
-        if let Some(count) = self.0.borrow().get(scope) {
+    pub(crate) fn get(&self, of: &K, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        if let Some(count) = self.0.borrow().get(of) {
             return Ok(count.value.clone());
         }
         let value = read()?;
@@ -76,26 +73,23 @@ impl<T: Clone> Counts<T> {
             value: value.clone(),
             changed: false,
         };
-        self.0.borrow_mut().insert(scope.clone(), count);
+        self.0.borrow_mut().insert(of.clone(), count);
         Ok(value)
     }
 
     /// Counts on from here.
-    pub(crate) fn put(&self, scope: Scope, value: T) {
+    pub(crate) fn put(&self, of: K, value: T) {
         let count = Count {
             value,
             changed: true,
         };
-        self.0.borrow_mut().insert(scope, count);
+        self.0.borrow_mut().insert(of, count);
     }
 
-    fn settle(
-        &self,
-        mut save: impl FnMut(&Scope, &mut T) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
+    fn settle(&self, mut save: impl FnMut(&K, &T) -> Result<()>) -> Result<()> {
         let mut counts = self.0.borrow_mut();
-        for (scope, count) in counts.iter_mut().filter(|(_, count)| count.changed) {
-            save(scope, &mut count.value)?;
+        for (of, count) in counts.iter_mut().filter(|(_, count)| count.changed) {
+            save(of, &count.value)?;
             count.changed = false;
         }
         Ok(())

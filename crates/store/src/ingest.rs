@@ -276,7 +276,7 @@ fn correlated(db: &Connection, ingest: &Ingest, keys: &[String]) -> Result<Optio
     for key in keys {
         let incident: Option<String> = db
             .prepare_cached(
-                "SELECT incident FROM incident_entities WHERE organization = ?1 AND entity = ?2 AND seen >= ?3",
+                "SELECT incident FROM entities WHERE organization = ?1 AND entity = ?2 AND seen >= ?3",
             )?
             .query_row(params![ingest.organization.as_str(), key, since], |row| row.get(0))
             .optional()?;
@@ -305,7 +305,7 @@ fn touch(db: &Connection, ingest: &Ingest, incident: IncidentId, keys: &[String]
     ])?;
     for key in keys {
         db.prepare_cached(
-            "INSERT INTO incident_entities (organization, entity, incident, seen) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO entities (organization, entity, incident, seen) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (organization, entity) DO UPDATE SET incident = excluded.incident, seen = excluded.seen",
         )?
         .execute(params![ingest.organization.as_str(), key, incident.to_string(), now])?;

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use quell_model::OrganizationId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
-use crate::group::{Group, Scope};
+use crate::group::Group;
 use crate::ingest::Ingest;
 use crate::micros;
 
@@ -144,11 +145,7 @@ impl Pulse {
             .optional()?)
     }
 
-    pub(crate) fn save(
-        self,
-        db: &Connection,
-        (organization, scope): &Scope,
-    ) -> rusqlite::Result<()> {
+    pub(crate) fn save(self, db: &Connection, (organization, scope): &Scope) -> Result<()> {
         db.prepare_cached(
             "INSERT INTO pulses (organization, scope, first, last, recent, usual)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -194,6 +191,9 @@ fn between(from: i64, to: i64) -> f64 {
     let passed = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
     Duration::from_micros(passed).as_secs_f64()
 }
+
+/// Whose alerts, and which of them are counted together.
+pub(crate) type Scope = (OrganizationId, String);
 
 /// What an alert is counted together with. No connection id and no cleaned text contains the separator.
 fn scope(of: Of, ingest: &Ingest) -> Scope {

@@ -26,12 +26,16 @@ CREATE TABLE incidents (
 ) WITHOUT ROWID;
 CREATE INDEX incidents_by_time ON incidents (organization, updated);
 
--- Which incident last saw an entity: what correlation looks up.
-CREATE TABLE incident_entities (
+-- What is remembered of an entity: the incident that last saw it, which is what correlation looks up,
+-- and what ran by itself on it, for budgets that each target has of its own. Together, because keys of
+-- entities come in no order: one more tree of them costs each alert one more page of the log.
+CREATE TABLE entities (
   organization TEXT NOT NULL,
   entity       TEXT NOT NULL,
-  incident     TEXT NOT NULL,
-  seen         INTEGER NOT NULL,
+  incident     TEXT,
+  seen         INTEGER,
+  -- An object: by scope, what `spending` keeps in `slices`.
+  spent        TEXT,
   PRIMARY KEY (organization, entity)
 ) WITHOUT ROWID;
 
@@ -144,14 +148,14 @@ CREATE TABLE opt_ins (
   text         TEXT NOT NULL
 );
 
--- How much ran by itself, by budget and slice of time: what a sliding window adds up.
+-- How much ran by itself: what a sliding window adds up.
 CREATE TABLE spending (
   organization TEXT NOT NULL,
   -- The budget, with the source or detection if each has its own.
   scope        TEXT NOT NULL,
-  start        INTEGER NOT NULL,
-  count        INTEGER NOT NULL,
-  PRIMARY KEY (organization, scope, start)
+  -- An array of pairs: when a slice of time began, and how many ran in it. Those that still count.
+  slices       TEXT NOT NULL,
+  PRIMARY KEY (organization, scope)
 ) WITHOUT ROWID;
 
 -- How often a source, and each of its detections, sends alerts: since when, and two counts that fade,

@@ -299,7 +299,7 @@ fn write_groups(db: &mut Connection, mut queue: mpsc::UnboundedReceiver<Write>) 
 }
 
 /// Runs a group in one transaction. `false`: nothing was committed, because one of them failed.
-fn together(db: &mut Connection, writes: &mut [Write]) -> rusqlite::Result<bool> {
+fn together(db: &mut Connection, writes: &mut [Write]) -> Result<bool> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let group = Group::new(&transaction);
     if !writes.iter_mut().all(|write| write.run(&group)) {
@@ -319,7 +319,10 @@ fn alone(db: &mut Connection, mut op: Write) {
 }
 
 /// The same failure for each member of a group that could not be committed.
-fn failure(error: &rusqlite::Error) -> Error {
+fn failure(error: &Error) -> Error {
+    let Error::Sqlite(error) = error else {
+        return Error::Corrupt(error.to_string().into());
+    };
     let code = error
         .sqlite_error()
         .copied()

@@ -13,6 +13,7 @@ fn charge(scope: &str, limit: u32) -> Charge {
     Charge {
         budget: "contain".into(),
         scope: scope.into(),
+        entity: None,
         window: HOUR,
         limit,
         while_new: None,
