@@ -5,7 +5,7 @@ use std::time::Duration;
 use quell_model::ActionState;
 use quell_store::{Brake, Budgeted, Charge, Of, Placed, Proposed, Store, StormLimit};
 
-use crate::world::{acme, alert, at, contain, take};
+use crate::world::{acme, alert, at, contain, ingest, take};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -122,6 +122,57 @@ async fn what_has_left_the_window_is_forgotten() {
     };
     assert_eq!(used(3599).await, 5);
     assert_eq!(used(3600 + 61).await, 0);
+}
+
+#[tokio::test]
+async fn each_entity_has_a_budget_of_its_own_beside_its_incident() {
+    let store = Store::in_memory().unwrap();
+    let of = |entity: &str, limit| Charge {
+        entity: Some(entity.into()),
+        ..charge("each", limit)
+    };
+    // Alert 1 is about h1, which is then remembered for its incident as well.
+    assert!(ran(&place(&store, 1, 0, vec![of("host:h1", 2)]).await));
+    assert!(ran(&place(&store, 2, 60, vec![of("host:h1", 2)]).await));
+    assert!(!ran(&place(&store, 3, 120, vec![of("host:h1", 2)]).await));
+    assert!(ran(&place(&store, 4, 120, vec![of("host:h2", 2)]).await));
+    let other = Charge {
+        scope: "another".into(),
+        ..of("host:h1", 1)
+    };
+    assert!(ran(&place(&store, 5, 120, vec![other.clone()]).await));
+    let used = async |charge: &Charge| store.spent(&acme(), charge, at(121)).await.unwrap();
+    assert_eq!(used(&of("host:h1", 2)).await, 2);
+    assert_eq!(used(&of("host:h2", 2)).await, 1);
+    assert_eq!(used(&other).await, 1);
+    let again = take(&store, 6, alert("a6", &["h1"]), 130, Vec::new()).await;
+    let first = take(&store, 7, alert("a1", &["h1"]), 130, Vec::new()).await;
+    assert_eq!(again.incident, first.incident);
+    assert_eq!(used(&of("host:h1", 2)).await, 2);
+}
+
+#[tokio::test]
+async fn a_write_that_fails_takes_its_counts_with_it_and_leaves_those_of_its_group() {
+    let store = Store::in_memory().unwrap();
+    let all: Vec<_> = (0..60)
+        .map(|number| {
+            let mut proposed = on(1_000 + number, vec![charge("c", 100)]);
+            if number % 3 == 2 {
+                // It is charged, and then there is an action of that id already.
+                proposed.action.id = on(1_000, Vec::new()).action.id;
+            }
+            let document = alert(&format!("a{number}"), &[&format!("h{number}")]);
+            let (store, ingest) = (store.clone(), ingest(number, document, 0, vec![proposed]));
+            tokio::spawn(async move { store.ingest(ingest).await.is_ok() })
+        })
+        .collect();
+    let mut kept = 0;
+    for one in all {
+        kept += u32::from(one.await.unwrap());
+    }
+    assert_eq!(kept, 40);
+    let used = store.spent(&acme(), &charge("c", 100), at(1)).await;
+    assert_eq!(used.unwrap(), kept);
 }
 
 #[tokio::test]

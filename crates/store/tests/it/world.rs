@@ -116,16 +116,10 @@ pub(crate) fn contain(number: u128, target: &str, state: ActionState) -> Propose
     }
 }
 
-/// Takes in an alert number `number` about `hosts`, at `second`.
-pub(crate) async fn take(
-    store: &Store,
-    number: u128,
-    alert: Alert,
-    second: i64,
-    proposed: Vec<Proposed>,
-) -> Ingested {
+/// An alert number `number`, received at `second`.
+pub(crate) fn ingest(number: u128, alert: Alert, second: i64, proposed: Vec<Proposed>) -> Ingest {
     let raw = serde_json::to_string(&alert).unwrap();
-    let ingest = Ingest {
+    Ingest {
         id: AlertId::new(uuid(number)),
         incident: IncidentId::new(uuid(number)),
         organization: acme(),
@@ -137,6 +131,17 @@ pub(crate) async fn take(
         proposed,
         belongs: None,
         asks: None,
-    };
+    }
+}
+
+/// Takes one in.
+pub(crate) async fn take(
+    store: &Store,
+    number: u128,
+    alert: Alert,
+    second: i64,
+    proposed: Vec<Proposed>,
+) -> Ingested {
+    let ingest = ingest(number, alert, second, proposed);
     store.ingest(ingest).await.unwrap()
 }
