@@ -38,8 +38,9 @@ impl Engine {
     /// Shows the temporary password that an action set, once.
     ///
     /// # Errors
-    /// When the person may not see it, when there is none any more, or when the store fails. Once it was
-    /// taken from the store it is gone, whatever becomes of the answer.
+    /// When the person may not see it, when there is none any more, when the sealing key is another one
+    /// now, or when the store fails. Once it was taken from the store it is gone, whatever becomes of the
+    /// answer.
     pub async fn show_password(&self, id: ActionId, person: &Person) -> Result<Shown, ActError> {
         let refuse = |text: String| Err(ActError::Refused(text));
         let role = self.rules().settings.passwords.shown_to;
@@ -80,19 +81,20 @@ impl Engine {
         let headline = format!("{} was shown the temporary password", person.name);
         let telling = Telling::titled(NoticeKind::Decided, headline);
         let messages = tell::messages(self, &stored.action, &telling, now);
-        let taken = store.take_password(self.organization(), id, &person.name, now, messages);
-        let Some(sealed) = taken.await? else {
-            return refuse("its time is up; reset the password again".to_owned());
+        let (seal, about) = (seal.clone(), id.to_string());
+        let open = move |sealed: &[u8]| seal.open(&about, sealed);
+        let taken = store.take_password(self.organization(), id, &person.name, now, messages, open);
+        let password = match taken.await? {
+            None => return refuse("its time is up; reset the password again".to_owned()),
+            Some(Err(error)) => return refuse(error.to_string()),
+            Some(Ok(password)) => password,
         };
         info!(action.id = %id, person = person.name, "a temporary password was shown");
         self.0.nudge.notify_one();
-        match seal.open(&id.to_string(), &sealed) {
-            Ok(password) => Ok(Shown {
-                action: stored.action,
-                password,
-            }),
-            Err(error) => refuse(error.to_string()),
-        }
+        Ok(Shown {
+            action: stored.action,
+            password,
+        })
     }
 
     /// A `forget_password` job.

@@ -55,19 +55,20 @@ impl Store {
         .await
     }
 
-    /// Gives a sealed password out, once, remembers to whom, and tells those `messages` are for. None
-    /// when there is none any more.
+    /// Gives a password out, once, remembers to whom, and tells those `messages` are for. None when there
+    /// is none any more. One that `open` cannot open stays where it is, for whoever has the right key.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_password(
+    pub async fn take_password<T: Send + 'static, E: Send + 'static>(
         &self,
         organization: &OrganizationId,
         action: ActionId,
         person: &str,
         now: Timestamp,
         messages: Vec<Envelope>,
-    ) -> Result<Option<Vec<u8>>> {
+        open: impl Fn(&[u8]) -> std::result::Result<T, E> + Send + 'static,
+    ) -> Result<Option<std::result::Result<T, E>>> {
         let (organization, person) = (organization.clone(), person.to_owned());
         self.write(move |db| {
             let id = action.to_string();
@@ -78,7 +79,8 @@ impl Store {
                 )?
                 .query_row(params![id, organization.as_str(), micros(now)], |row| row.get(0))
                 .optional()?;
-            if sealed.is_some() {
+            let opened = sealed.map(|sealed| open(&sealed));
+            if matches!(opened, Some(Ok(_))) {
                 db.prepare_cached(
                     "UPDATE passwords SET sealed = NULL, shown_to = ?2, shown_at = ?3 WHERE action = ?1",
                 )?
@@ -87,7 +89,7 @@ impl Store {
                     outbox::post(db, message, &serde_json::to_string(&message.notice)?)?;
                 }
             }
-            Ok(sealed)
+            Ok(opened)
         })
         .await
     }

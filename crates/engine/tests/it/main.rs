@@ -20,6 +20,7 @@ mod incidents;
 mod lab;
 mod lists;
 mod one_shots;
+mod passwords;
 mod properties;
 mod quorums;
 mod reverts;

@@ -14,7 +14,7 @@ use crate::directory::{User, synchronized};
 use crate::lab::Lab;
 use crate::world::{World, cloud_id, responder};
 
-fn administrator() -> Person {
+pub(crate) fn administrator() -> Person {
     Person {
         name: "ada".to_owned(),
         role: Role::Administrator,
@@ -22,7 +22,7 @@ fn administrator() -> Person {
 }
 
 /// A world whose identity provider knows `ana`.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new(0);
     world.opted_in = vec![
         ActionType::RevokeSessions,
@@ -35,14 +35,14 @@ fn world() -> World {
 }
 
 /// A sign-in of `ana`, so many minutes after a moment.
-fn sign_in(id: &str, minutes: i64) -> Value {
+pub(crate) fn sign_in(id: &str, minutes: i64) -> Value {
     let time = Timestamp::constant(1_790_000_000, 0)
         .checked_add(SignedDuration::from_mins(minutes))
         .unwrap();
     json!({ "id": id, "user": "ana", "time": time, "sign_in": format!("request-{id}") })
 }
 
-async fn accept(world: &World, document: Value) {
+pub(crate) async fn accept(world: &World, document: Value) {
     let body = document.to_string();
     world.engine.accept(&cloud_id(), &body).await.unwrap();
     world.work().await;
@@ -53,13 +53,13 @@ async fn of_type(world: &World, action: ActionType) -> Vec<Action> {
     actions.into_iter().filter(|a| a.action == action).collect()
 }
 
-async fn reset(world: &World) -> Action {
+pub(crate) async fn reset(world: &World) -> Action {
     let mut resets = of_type(world, ActionType::ResetPassword).await;
     assert_eq!(resets.len(), 1, "{resets:#?}");
     resets.remove(0)
 }
 
-fn passwords(world: &World) -> usize {
+pub(crate) fn passwords(world: &World) -> usize {
     world.cloud.user("ana").passwords.len()
 }
 
@@ -350,41 +350,6 @@ async fn a_password_of_a_domain_that_no_connection_holds_is_for_a_person() {
 }
 
 #[tokio::test]
-async fn the_temporary_password_is_shown_once_to_the_role_that_may_see_it() {
-    let world = world();
-    accept(&world, sign_in("a", 0)).await;
-    accept(&world, sign_in("b", 10)).await;
-    let id = reset(&world).await.id;
-    let refused = world
-        .engine
-        .show_password(id, &responder("ben"))
-        .await
-        .unwrap_err();
-    assert!(refused.to_string().contains("administrator"), "{refused}");
-    let shown = world
-        .engine
-        .show_password(id, &administrator())
-        .await
-        .unwrap();
-    assert_eq!(
-        shown.password.expose(),
-        world.cloud.user("ana").passwords[0]
-    );
-    let again = world
-        .engine
-        .show_password(id, &administrator())
-        .await
-        .unwrap_err();
-    assert!(again.to_string().contains("shown to ada"), "{again}");
-    world.work().await;
-    let told = world.lab.lock().told.clone();
-    let seen = told
-        .iter()
-        .any(|notice| notice.title.contains("ada was shown"));
-    assert!(seen, "{told:#?}");
-}
-
-#[tokio::test]
 async fn a_temporary_password_is_nowhere_but_where_it_is_shown() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sealed.db");
     for suffix in ["", "-wal", "-shm", ".lock"] {
@@ -422,47 +387,6 @@ async fn a_temporary_password_is_nowhere_but_where_it_is_shown() {
     };
     assert!(holds("reset_password"), "the files are read wrongly");
     assert!(!holds(&password));
-}
-
-#[tokio::test]
-async fn a_password_nobody_asked_for_is_forgotten() {
-    let world = world();
-    accept(&world, sign_in("a", 0)).await;
-    accept(&world, sign_in("b", 10)).await;
-    let id = reset(&world).await.id;
-    world.work_for(Duration::from_secs(73 * 3600)).await;
-    let known = world
-        .store
-        .password(world.engine.organization(), id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(!known.kept);
-    let refused = world
-        .engine
-        .show_password(id, &administrator())
-        .await
-        .unwrap_err();
-    assert!(refused.to_string().contains("time is up"), "{refused}");
-}
-
-#[tokio::test]
-async fn a_reset_whose_reply_was_lost_is_unknown_and_its_password_can_still_be_seen() {
-    let world = world();
-    accept(&world, sign_in("a", 0)).await;
-    world.cloud.lock().lose_reply = true;
-    accept(&world, sign_in("b", 10)).await;
-    let action = reset(&world).await;
-    assert_eq!((action.state, passwords(&world)), (ActionState::Unknown, 1));
-    let shown = world
-        .engine
-        .show_password(action.id, &administrator())
-        .await
-        .unwrap();
-    assert_eq!(
-        shown.password.expose(),
-        world.cloud.user("ana").passwords[0]
-    );
 }
 
 #[tokio::test]
