@@ -1,7 +1,7 @@
 //! Quell against two small programs that do less: `bare` stores nothing, `limit` stores one flushed
 //! row per alert. All figures of one run come from one machine in one go; quote the ratios.
 //!
-//! `cargo bench -p quell --bench remediation [-- quick] [-- restart] [-- alone]`. The generator and the simulated vendor live
+//! `cargo bench -p quell --bench remediation [-- quick] [-- restart] [-- alone [SENDERS]]`. The generator and the simulated vendor live
 //! in this process, what is measured in another.
 
 #![expect(
@@ -53,7 +53,8 @@ async fn main() {
         return restart::measure(if quick { 10_000 } else { 100_000 }).await;
     }
     if arguments.iter().any(|argument| argument == "alone") {
-        return alone(many).await;
+        let senders = arguments.iter().find_map(|argument| argument.parse().ok());
+        return alone(many, senders.unwrap_or(32)).await;
     }
     println!(
         "one alert at a time ({singles} alerts): received by the vendor's door after sending, p50 / p99"
@@ -96,11 +97,11 @@ async fn main() {
     }
 }
 
-/// Only Quell, at 32 senders: what a profiler is attached to.
-async fn alone(many: usize) {
+/// Only Quell: what a profiler is attached to.
+async fn alone(many: usize, senders: usize) {
     let bench = Bench::start(Subject::Quell, many).await;
     let own = process::cpu_of("self");
-    let result = bench.throughput(32).await;
+    let result = bench.throughput(senders).await;
     println!(
         "{:.0}/s, {:.3} ms CPU, {:.3} ms CPU of generator and simulated vendor",
         result.per_second,
