@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::again;
 use crate::engine::{Engine, Parts};
-use crate::intake::{Arrival, IntakeError};
+use crate::intake::Arrival;
 use crate::pace;
 use crate::rules::Rules;
 use crate::seal;
@@ -334,15 +334,9 @@ impl Engine {
             received: self.now(),
             belongs: Some(question.incident),
         };
-        match self.take(source, &self.rules(), alert, arrival).await {
-            Ok(_) => Ok(()),
-            Err(IntakeError::Store(error)) => Err(error),
-            // Taking an already read alert in fails in no other way.
-            Err(error) => {
-                warn!(question.id = %question.id, error = &error as &dyn std::error::Error, "a no leads to nothing");
-                Ok(())
-            }
-        }
+        self.take(source, &self.rules(), alert, arrival)
+            .await
+            .map(drop)
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use crate::BoxFuture;
-use crate::engine::Engine;
-use crate::intake::IntakeError;
+use crate::engine::{Connection, Engine};
+use crate::intake::{self, IntakeError, TOGETHER};
 use crate::pace;
 
 impl Engine {
@@ -29,9 +29,12 @@ impl Engine {
     }
 
     async fn watch(&self, id: &ConnectionId, feed: Arc<dyn Feed>, rest: Duration) {
+        let Some(source) = self.connection(id) else {
+            return;
+        };
         let mut failures = 0_u32;
         loop {
-            let wait = match self.poll(id, &*feed).await {
+            let wait = match self.poll(source, &*feed).await {
                 Ok(true) => {
                     failures = 0;
                     continue;
@@ -63,11 +66,8 @@ impl Engine {
     ///
     /// INVARIANT: the cursor is stored after all its documents are; a crash between repeats
     /// documents, which are recognised, and misses none.
-    pub(crate) async fn poll(
-        &self,
-        id: &ConnectionId,
-        feed: &dyn Feed,
-    ) -> Result<bool, Option<Duration>> {
+    async fn poll(&self, source: &Connection, feed: &dyn Feed) -> Result<bool, Option<Duration>> {
+        let id = &source.connected.id;
         let cursor = self.0.store.cursor(id).await.map_err(|error| {
             error!(connection = %id, error = &error as &dyn std::error::Error, "a feed's cursor cannot be read");
             None
@@ -78,19 +78,24 @@ impl Engine {
             warn!(connection = %id, error = &error as &dyn std::error::Error, "a feed cannot be read");
             error.retry_after
         })?;
-        for document in &batch.documents {
-            match self.accept(id, document.get()).await {
-                Ok(_) => {}
-                Err(IntakeError::Store(error)) => {
-                    error!(connection = %id, error = &error as &dyn std::error::Error, "an alert cannot be stored");
-                    return Err(None);
-                }
-                // One document that cannot be read must not hold up those behind it.
-                Err(error) => {
-                    metrics::counter!("quell_documents_refused_total", "connection" => id.to_string()).increment(1);
-                    error!(connection = %id, error = &error as &dyn std::error::Error, "an alert of the feed cannot be read");
+        let received = self.now();
+        // In parts, so that reading a long page does not keep everybody else waiting.
+        for documents in batch.documents.chunks(TOGETHER) {
+            let mut alerts = Vec::with_capacity(documents.len());
+            for document in documents {
+                match intake::read(source, document.get()) {
+                    Ok(read) => alerts.extend(read),
+                    // One document that cannot be read must not hold up those behind it.
+                    Err(error) => {
+                        metrics::counter!("quell_documents_refused_total", "connection" => id.to_string()).increment(1);
+                        error!(connection = %id, error = &error as &dyn std::error::Error, "an alert of the feed cannot be read");
+                    }
                 }
             }
+            self.take_all(source, alerts, received).await.map_err(|error| {
+                error!(connection = %id, error = &error as &dyn std::error::Error, "an alert cannot be stored");
+                None
+            })?;
         }
         self.0.store.set_cursor(id, batch.cursor).await.map_err(|error| {
             error!(connection = %id, error = &error as &dyn std::error::Error, "a feed's cursor cannot be stored");

@@ -25,6 +25,7 @@ mod own;
 mod pace;
 mod passwords;
 mod plan;
+mod propose;
 mod revert;
 mod rules;
 mod seal;

@@ -11,6 +11,7 @@ mod approvals;
 mod ask_user;
 mod automation;
 mod backtests;
+mod bodies;
 mod breakers;
 mod budgets;
 mod crash;
