@@ -54,7 +54,10 @@ async fn an_alert_that_waits_for_a_worker_does_not_hold_up_those_behind_it() {
     }
     assert_eq!(
         seen,
-        [("a1".to_owned(), Severity::High), ("a3".to_owned(), Severity::Low)]
+        [
+            ("a1".to_owned(), Severity::High),
+            ("a3".to_owned(), Severity::Low)
+        ]
     );
     world.lab.resume.notify_one();
     let accepted = sending.await.unwrap().unwrap();
