@@ -12,9 +12,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use crate::engine::{Connection, Engine};
-use crate::execute::{Decided, Fresh};
+use crate::execute::Fresh;
 use crate::plan::{self, Standpoint};
 use crate::propose::second;
+use crate::recheck::Decided;
 use crate::rules::Rules;
 use crate::worker;
 

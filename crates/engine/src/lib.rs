@@ -26,6 +26,7 @@ mod pace;
 mod passwords;
 mod plan;
 mod propose;
+mod recheck;
 mod revert;
 mod rules;
 mod seal;

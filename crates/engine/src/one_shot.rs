@@ -10,8 +10,9 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::engine::Engine;
-use crate::execute::{Decided, vendor_evidence};
+use crate::execute::vendor_evidence;
 use crate::pace;
+use crate::recheck::Decided;
 use crate::step::Step;
 
 impl Engine {

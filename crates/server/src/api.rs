@@ -5,20 +5,20 @@
 //! order would otherwise be an order without it.
 
 mod automation;
+mod connections;
+mod incidents;
 mod lists;
 mod passwords;
 mod problem;
 mod questions;
 
 use jiff::Timestamp;
-use quell_connector::Check;
 use quell_engine::Event;
 use quell_model::{
-    Action, ActionId, ActionState, ActionType, Alert, AlertId, AssetFacts, Cause, Clocks,
-    ConnectionId, Decision, EffectBy, Entity, FileFacts, IncidentId, Role, Setting, Severity,
-    Transition,
+    Action, ActionId, ActionState, ActionType, Alert, AlertId, AssetFacts, Clocks, ConnectionId,
+    Decision, EffectBy, Entity, FileFacts, IncidentId, Role, Setting, Severity, Transition,
 };
-use quell_store::{AlertRecord, ApprovalRecord, Freshness, IncidentRecord};
+use quell_store::{AlertRecord, ApprovalRecord, Freshness};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,11 @@ pub use automation::{
     AutomationView, OfferView, OptInChangeView, OptInRequest, OptInView, OptOutRequest,
     PauseRequest, PauseView, ResumeRequest,
 };
+pub use connections::{
+    AbilityView, CheckReply, CheckRequest, CheckView, ConnectionChecks, ConnectionView,
+    IntakeMethod,
+};
+pub use incidents::{IncidentDetail, IncidentView, TimelineEntry};
 pub use lists::{
     ListAddReply, ListAddRequest, ListChangeKind, ListChangeView, ListEntryView, ListRemoveRequest,
     NewListEntry,
@@ -217,95 +222,6 @@ impl From<AlertRecord> for AlertView {
     }
 }
 
-/// An incident without what belongs to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct IncidentView {
-    /// Its id.
-    pub id: IncidentId,
-    /// Title of the alert that opened it.
-    pub title: String,
-    /// Highest severity seen.
-    pub severity: Severity,
-    /// When it was opened.
-    pub opened: Timestamp,
-    /// When it last took an alert in.
-    pub updated: Timestamp,
-}
-
-impl From<IncidentRecord> for IncidentView {
-    fn from(record: IncidentRecord) -> Self {
-        let severity = match record.severity {
-            0 | 1 => Severity::Informational,
-            2 => Severity::Low,
-            3 => Severity::Medium,
-            4 => Severity::High,
-            _ => Severity::Critical,
-        };
-        Self {
-            id: record.id,
-            title: record.title,
-            severity,
-            opened: record.opened,
-            updated: record.updated,
-        }
-    }
-}
-
-/// An incident with what belongs to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct IncidentDetail {
-    /// The incident.
-    pub incident: IncidentView,
-    /// Its actions, newest first.
-    pub actions: Vec<ActionView>,
-    /// What happened, oldest first.
-    pub timeline: Vec<TimelineEntry>,
-    /// There is more than is shown: only the newest actions and moments of a very large incident are.
-    pub truncated: bool,
-}
-
-/// One moment of an incident.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum TimelineEntry {
-    /// An alert was received.
-    Alert {
-        /// When.
-        at: Timestamp,
-        /// The alert.
-        alert: AlertId,
-        /// Where it came from.
-        connection: ConnectionId,
-        /// How bad.
-        severity: Severity,
-        /// One line for people.
-        title: String,
-    },
-    /// An action reached another state.
-    Action {
-        /// When.
-        at: Timestamp,
-        /// The action.
-        action: ActionId,
-        /// The state reached.
-        state: ActionState,
-        /// What made it happen.
-        cause: Cause,
-        /// One sentence for people.
-        note: String,
-    },
-}
-
-impl TimelineEntry {
-    /// When it happened.
-    #[must_use]
-    pub const fn at(&self) -> Timestamp {
-        match self {
-            Self::Alert { at, .. } | Self::Action { at, .. } => *at,
-        }
-    }
-}
-
 /// A person's yes or no.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -341,108 +257,6 @@ pub struct AppliedView {
     pub list_entries: usize,
     /// Ids of the rules that are new or changed, in order.
     pub changed: Vec<String>,
-}
-
-/// One connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ConnectionView {
-    /// Its id.
-    pub id: ConnectionId,
-    /// The connector's id (`crowdstrike`).
-    pub connector: String,
-    /// The connector's name for people.
-    pub name: String,
-    /// Only alerts of this customer at the vendor are taken; any, when missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<String>,
-    /// How its pushed alerts are authenticated; missing when it may push none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intake: Option<IntakeMethod>,
-    /// Its alerts are fetched by asking the vendor again and again.
-    pub polled: bool,
-    /// It tells people.
-    pub notifies: bool,
-    /// Quell comments on its alerts in the vendor's console.
-    pub writes_back: bool,
-    /// What can be done through it.
-    pub actions: Vec<AbilityView>,
-}
-
-/// How a connection's pushed alerts are authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IntakeMethod {
-    /// `Authorization: Bearer …`.
-    Bearer,
-    /// Signed as the Standard Webhooks specification says.
-    StandardWebhooks,
-}
-
-/// One action type a connection can do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AbilityView {
-    /// The action type.
-    pub action: ActionType,
-    /// Permissions the credentials need, as the vendor's console names them.
-    pub needs: Vec<String>,
-    /// The vendor's page about it.
-    pub docs: String,
-    /// What surprises people, one sentence each.
-    pub quirks: Vec<String>,
-}
-
-/// Which connections to check.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct CheckRequest {
-    /// Their ids; all, when empty.
-    pub connections: Vec<ConnectionId>,
-}
-
-/// What was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CheckReply {
-    /// One entry per connection.
-    pub connections: Vec<ConnectionChecks>,
-}
-
-/// What was found out about one connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ConnectionChecks {
-    /// The connection.
-    pub connection: ConnectionId,
-    /// Nothing was found wanting. What could not be told is not held against it.
-    pub ok: bool,
-    /// What was checked.
-    pub checks: Vec<CheckView>,
-}
-
-/// One permission or circumstance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CheckView {
-    /// What was checked (`Hosts: write`).
-    pub name: String,
-    /// What depends on it (`contain_host, release_host`).
-    pub used_by: String,
-    /// Whether it is there; missing when it cannot be told without changing something.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ok: Option<bool>,
-    /// One sentence: what was found, what to do.
-    pub detail: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl From<Check> for CheckView {
-    fn from(check: Check) -> Self {
-        Self {
-            name: check.name,
-            used_by: check.used_by,
-            ok: check.ok,
-            detail: check.detail,
-            at: check.at,
-        }
-    }
 }
 
 /// What became of a body of alerts. It is durable when this is received.

@@ -9,6 +9,7 @@ mod api;
 mod asset;
 mod auth;
 mod config;
+mod dialect;
 mod feed;
 mod hashes;
 mod hosts;
@@ -115,7 +116,7 @@ impl Vendor for CrowdStrike {
         let plane = Arc::new(Plane::new(
             &plumbing,
             &config.http,
-            api::DIALECT,
+            dialect::DIALECT,
             home.allowed(),
             Box::new(credentials),
         )?);

@@ -6,7 +6,7 @@ use quell_connector::http::{Method, Repeat, Request};
 use quell_connector::{Call, Check, Error, Kind};
 use serde_json::json;
 
-use super::{CrowdStrike, Region, api};
+use super::{CrowdStrike, Region, api, dialect};
 
 /// Statuses that say the permission is there.
 const ADMITTED: &[u16] = &[400, 404, 405, 409, 422];
@@ -38,7 +38,7 @@ pub(super) async fn probe(falcon: &CrowdStrike, cx: &Call) -> Vec<Check> {
         return checks;
     }
     for (operation, used_by, request) in trials(falcon) {
-        let Some(name) = api::needs(operation) else {
+        let Some(name) = dialect::needs(operation) else {
             continue;
         };
         let outcome = match request {
