@@ -7,7 +7,8 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use quell_connector::DocumentError;
 use quell_model::{Action, ActionId, Alert, AlertId, ConnectionId, Effect, Entity, IncidentId};
-use quell_store::{Again, Claim, Freshness, Ingest, Job, JobKind, Placed, Stored};
+use quell_policy::is_common;
+use quell_store::{Again, Claim, Freshness, Ingest, Job, JobKind, Link, Placed, Stored};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
@@ -177,6 +178,7 @@ impl Engine {
                 incident,
                 organization: self.organization().clone(),
                 connection: connected.id.clone(),
+                links: links(&alert),
                 alert,
                 raw,
                 received,
@@ -292,4 +294,22 @@ pub(crate) fn read(source: &Connection, body: &str) -> Result<Vec<(Alert, String
         alerts.push((alert, document.json.get().to_owned()));
     }
     Ok(alerts)
+}
+
+/// What an alert may share with others. A program that runs everywhere would make one incident of all
+/// that happens.
+fn links(alert: &Alert) -> Vec<Link> {
+    let tells = |entity: &&Entity| !matches!(entity, Entity::File(file) if is_common(file));
+    let link = |entity: &Entity| {
+        Some(Link {
+            key: entity.key()?,
+            place: matches!(entity, Entity::Host(_) | Entity::Account(_)),
+        })
+    };
+    alert
+        .entities
+        .iter()
+        .filter(tells)
+        .filter_map(link)
+        .collect()
 }

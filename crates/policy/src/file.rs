@@ -2,6 +2,8 @@
 //! run it, does the machine go down with it. Names and paths come from an alert, so they are only
 //! ever used to be more careful, never less.
 
+use quell_model::entity::File;
+
 /// Programs many machines run and attackers like to borrow, without extension and version.
 const WELL_KNOWN: &[&str] = &[
     // Shells and interpreters.
@@ -139,6 +141,15 @@ pub(crate) fn is_system(path: &str) -> bool {
 /// Whether the name is that of a program many machines run.
 pub(crate) fn is_well_known(name: &str) -> bool {
     listed(WELL_KNOWN, name)
+}
+
+/// Whether a file looks like a program that many machines run, by its name or by where it lies: that it was
+/// seen in two places says nothing of the two.
+#[must_use]
+pub fn is_common(file: &File) -> bool {
+    let path = file.path.as_deref();
+    let names = [file.name.as_deref(), path];
+    names.into_iter().flatten().any(is_well_known) || path.is_some_and(is_system)
 }
 
 /// Whether the machine goes down when this process ends. Malware borrows these names, so a path

@@ -33,6 +33,7 @@ pub use breaker::Storm;
 pub use budget::{Budget, Budgets};
 pub use diagnostics::{Diagnostic, Diagnostics, Source, listing, suggestion};
 pub use examples::{Checked, Example};
+pub use file::is_common;
 pub use folder::{Folder, Loaded};
 pub use matrix::Matrix;
 pub use passwords::Passwords;

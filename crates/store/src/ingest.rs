@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::actions::{self, NewJob};
 use crate::budgets::{self, Budgeted, Charged, Held};
+use crate::correlate::{self, Link};
 use crate::error::{Error, Result};
 use crate::group::Group;
 use crate::jobs;
@@ -39,6 +40,8 @@ pub struct Ingest {
     pub raw: String,
     /// When it was received.
     pub received: Timestamp,
+    /// What it may share with other alerts.
+    pub links: Vec<Link>,
     /// How long an incident stays open to alerts that share an entity with it.
     pub window: Duration,
     /// What is proposed, already decided.
@@ -144,7 +147,6 @@ impl Store {
 struct Texts {
     digest: [u8; 32],
     alert: String,
-    keys: Vec<String>,
     proposed: Vec<ProposedTexts>,
 }
 
@@ -164,12 +166,6 @@ impl Texts {
         Ok(Self {
             digest: Sha256::digest(ingest.raw.as_bytes()).into(),
             alert: serde_json::to_string(&ingest.alert)?,
-            keys: ingest
-                .alert
-                .entities
-                .iter()
-                .filter_map(quell_model::Entity::key)
-                .collect(),
             proposed: proposed.collect::<Result<_>>()?,
         })
     }
@@ -213,7 +209,7 @@ fn take_in(db: &Group<'_>, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
         None => {
             let incident = match ingest.belongs {
                 Some(incident) => incident,
-                None => correlated(db, ingest, &texts.keys)?.unwrap_or(ingest.incident),
+                None => correlate::find(db, ingest)?.unwrap_or(ingest.incident),
             };
             db.prepare_cached(
                 "INSERT INTO alerts
@@ -234,7 +230,7 @@ fn take_in(db: &Group<'_>, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
             (ingest.id, incident, Freshness::New)
         }
     };
-    touch(db, ingest, incident, &texts.keys)?;
+    correlate::touch(db, ingest, incident, freshness)?;
     let pulses = match freshness {
         Freshness::New => Pulses::beat(db, ingest)?,
         _ => Pulses::feel(db, ingest)?,
@@ -266,51 +262,6 @@ fn take_in(db: &Group<'_>, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
         freshness,
         placed,
     })
-}
-
-/// The incident that saw one of the entities within the window; the oldest, if several did.
-fn correlated(db: &Connection, ingest: &Ingest, keys: &[String]) -> Result<Option<IncidentId>> {
-    let window = i64::try_from(ingest.window.as_micros()).unwrap_or(i64::MAX);
-    let since = micros(ingest.received).saturating_sub(window);
-    let mut found: Option<IncidentId> = None;
-    for key in keys {
-        let incident: Option<String> = db
-            .prepare_cached(
-                "SELECT incident FROM entities WHERE organization = ?1 AND entity = ?2 AND seen >= ?3",
-            )?
-            .query_row(params![ingest.organization.as_str(), key, since], |row| row.get(0))
-            .optional()?;
-        if let Some(text) = incident {
-            let incident = parse(&text)?;
-            found = Some(found.map_or(incident, |oldest: IncidentId| oldest.min(incident)));
-        }
-    }
-    Ok(found)
-}
-
-fn touch(db: &Connection, ingest: &Ingest, incident: IncidentId, keys: &[String]) -> Result<()> {
-    let now = micros(ingest.received);
-    db.prepare_cached(
-        "INSERT INTO incidents (id, organization, title, severity, opened, updated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-         ON CONFLICT (id) DO UPDATE
-         SET updated = max(updated, excluded.updated), severity = max(severity, excluded.severity)",
-    )?
-    .execute(params![
-        incident.to_string(),
-        ingest.organization.as_str(),
-        ingest.alert.title,
-        ingest.alert.severity.level(),
-        now
-    ])?;
-    for key in keys {
-        db.prepare_cached(
-            "INSERT INTO entities (organization, entity, incident, seen) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (organization, entity) DO UPDATE SET incident = excluded.incident, seen = excluded.seen",
-        )?
-        .execute(params![ingest.organization.as_str(), key, incident.to_string(), now])?;
-    }
-    Ok(())
 }
 
 /// Whether an earlier version of the alert led to more than a record of this.

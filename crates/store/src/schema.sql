@@ -22,7 +22,9 @@ CREATE TABLE incidents (
   title        TEXT NOT NULL,
   severity     INTEGER NOT NULL,
   opened       INTEGER NOT NULL,
-  updated      INTEGER NOT NULL
+  updated      INTEGER NOT NULL,
+  -- How many alerts it has taken.
+  alerts       INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX incidents_by_time ON incidents (organization, updated);
 

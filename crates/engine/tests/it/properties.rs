@@ -79,6 +79,17 @@ async fn alerts_on_one_host_share_an_incident_and_join_one_action() {
 }
 
 #[tokio::test]
+async fn a_file_on_two_hosts_makes_one_incident_unless_many_machines_run_it() {
+    for (name, one) in [("loader.exe", true), ("powershell.exe", false)] {
+        let world = world(0);
+        let found = |id, host| json!({ "id": id, "host": host, "class": "workstation", "file": name, "sha256": "ab".repeat(32) });
+        let first = world.accept(found("a1", "h1")).await;
+        let second = world.accept(found("a2", "h2")).await;
+        assert_eq!(first.incident == second.incident, one, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_alert_a_day_later_opens_an_incident_of_its_own() {
     let world = world(8);
     let first = world.accept(workstation("a1")).await;

@@ -7,6 +7,7 @@
 
 mod approvals;
 mod budgets;
+mod correlation;
 mod files;
 mod ingest;
 mod jobs;

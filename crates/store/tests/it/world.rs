@@ -10,7 +10,7 @@ use quell_model::{
     Basis, Cause, Clocks, ConnectionId, Decision, EffectBy, Entity, FileFacts, IncidentId, NodeId,
     OrganizationId, Outcome, Severity, Transition,
 };
-use quell_store::{Ingest, Ingested, JobKind, NewJob, Proposed, Store};
+use quell_store::{Ingest, Ingested, JobKind, Link, NewJob, Proposed, Store};
 use uuid::Uuid;
 
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -119,8 +119,13 @@ pub(crate) fn contain(number: u128, target: &str, state: ActionState) -> Propose
 /// An alert number `number`, received at `second`.
 pub(crate) fn ingest(number: u128, alert: Alert, second: i64, proposed: Vec<Proposed>) -> Ingest {
     let raw = serde_json::to_string(&alert).unwrap();
+    let link = |entity: &Entity| Link {
+        key: entity.key().unwrap(),
+        place: matches!(entity, Entity::Host(_)),
+    };
     Ingest {
         id: AlertId::new(uuid(number)),
+        links: alert.entities.iter().map(link).collect(),
         incident: IncidentId::new(uuid(number)),
         organization: acme(),
         connection: falcon(),
