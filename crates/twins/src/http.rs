@@ -39,6 +39,14 @@ impl Request {
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// Path and query, as the request line has them.
+    pub(crate) fn into_target(self) -> String {
+        match self.query_text.as_str() {
+            "" => self.path,
+            query => format!("{}?{query}", self.path),
+        }
+    }
 }
 
 /// Decoded `name=value` pairs of a query string or a form.
@@ -187,6 +195,29 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Accepts connections from now on.
+    pub(crate) fn start<S: Service>(
+        listener: TcpListener,
+        address: SocketAddr,
+        service: Arc<S>,
+    ) -> Self {
+        let accepting = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, _)) => {
+                            connections.spawn(serve_connection(stream, Arc::clone(&service)));
+                        }
+                        Err(error) => tracing::warn!(%error, "accept failed"),
+                    },
+                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                }
+            }
+        });
+        Self { address, accepting }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -204,21 +235,7 @@ pub(crate) async fn serve<S: Service>(
 ) -> std::io::Result<Server> {
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
-    let accepting = tokio::spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(serve_connection(stream, Arc::clone(&service)));
-                    }
-                    Err(error) => tracing::warn!(%error, "accept failed"),
-                },
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
-    });
-    Ok(Server { address, accepting })
+    Ok(Server::start(listener, address, service))
 }
 
 /// Returning this from the service makes the server close the connection without writing anything.

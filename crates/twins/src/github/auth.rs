@@ -172,7 +172,7 @@ pub(crate) fn installation_token(
     let end = shared
         .clock
         .now_ns()
-        .saturating_add(nanos(shared.token_lifetime));
+        .saturating_add(nanos(shared.vendor.token_lifetime));
     let token = format!("ghs_{}", shared.ids.hex(2));
     let rights = shared.forge().app_rights.clone();
     put(
