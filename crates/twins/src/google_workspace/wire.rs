@@ -58,8 +58,12 @@ impl Refusal {
     }
 
     /// What the vendor answers when the server itself fails.
-    pub(crate) fn failed(status: u16) -> Self {
-        Self::new(status, "backendError", "Backend Error")
+    pub(crate) fn failed(status: u16, endpoint: Endpoint) -> Self {
+        let reason = match endpoint {
+            Endpoint::Token => "internal_failure",
+            _ => "backendError",
+        };
+        Self::new(status, reason, "Backend Error")
     }
 
     pub(crate) fn reply(&self, endpoint: Endpoint) -> Reply {
