@@ -3,10 +3,11 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ pub(crate) struct Shared<V: Vendor> {
     pub(crate) faults: FaultBook<V::Endpoint>,
     pub(crate) log: RequestLog,
     pub(crate) vendor: V,
+    address: OnceLock<SocketAddr>,
 }
 
 impl<V: Vendor> Shared<V> {
@@ -46,7 +48,23 @@ impl<V: Vendor> Shared<V> {
             faults: FaultBook::default(),
             log: RequestLog::new(request_log, V::Endpoint::ALL.len()),
             vendor,
+            address: OnceLock::new(),
         }
+    }
+
+    /// Where the twin is reached; empty before it listens.
+    pub(crate) fn origin(&self) -> String {
+        let address = self.address.get();
+        address.map_or_else(String::new, |address| format!("http://{address}"))
+    }
+
+    /// How many requests each endpoint received, by name.
+    pub(crate) fn counters(&self) -> Value {
+        let counts = V::Endpoint::ALL.iter().map(|endpoint| {
+            let count = self.log.counted(endpoint.index());
+            (endpoint.name().to_owned(), count.into())
+        });
+        Value::Object(counts.collect::<Map<_, _>>())
     }
 }
 
@@ -70,6 +88,8 @@ impl<V: Vendor> Twin<V> {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(shared);
+        // Set before anything is served, or a first reply could have links without a host.
+        shared.address.get_or_init(|| address);
         let service = Arc::new(Service(Arc::clone(&shared)));
         let server = Server::start(listener, address, service);
         Ok(Self { shared, server })
