@@ -259,7 +259,7 @@ pub(crate) fn list(shared: &Shared, call: &Call<'_>) -> Result<Reply, Refusal> {
         if let Some((stored, index)) = after {
             link.push_str(&format!("after={stored}_{index}"));
         }
-        format!("{}{}", shared.base(), link.trim_end_matches(['&', '?']))
+        format!("{}{}", shared.origin(), link.trim_end_matches(['&', '?']))
     };
     let mut reply = encode(200, &Value::Array(page));
     reply = reply.header("link", &format!("<{}>; rel=\"self\"", link(after)));
