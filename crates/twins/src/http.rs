@@ -229,15 +229,6 @@ impl Drop for Server {
     }
 }
 
-pub(crate) async fn serve<S: Service>(
-    listen: SocketAddr,
-    service: Arc<S>,
-) -> std::io::Result<Server> {
-    let listener = TcpListener::bind(listen).await?;
-    let address = listener.local_addr()?;
-    Ok(Server::start(listener, address, service))
-}
-
 /// Returning this from the service makes the server close the connection without writing anything.
 #[derive(Debug, thiserror::Error)]
 #[error("connection cut on purpose")]
