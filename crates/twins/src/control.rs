@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::faults::FaultRule;
-use crate::http::{Reply, Request};
+use crate::http::{Reply, Request, encode};
 use crate::service::Simulate;
 use crate::twin::{Shared, Vendor};
 
@@ -55,7 +55,7 @@ pub(crate) fn answer<V: Simulate>(shared: &Shared<V>, request: &Request) -> Repl
         Ok(value) => (200, value),
         Err((status, message)) => (status, json!({"error": message})),
     };
-    Reply::json(status, body.to_string())
+    encode(status, &body)
 }
 
 #[derive(Debug, Deserialize)]

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -170,6 +171,11 @@ impl Reply {
         }
         response
     }
+}
+
+/// A reply with this JSON document.
+pub(crate) fn encode(status: u16, body: &Value) -> Reply {
+    Reply::json(status, body.to_string())
 }
 
 /// How a request ends.

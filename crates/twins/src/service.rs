@@ -11,21 +11,21 @@ use crate::http::{self, Answer, Reply, Request};
 use crate::requests::{RequestRecord, body_text};
 use crate::twin::{Shared, Vendor};
 
-/// What one vendor does with requests, in its own words.
+/// How one vendor answers, in its own words. The functions stand in the order in which a request meets them.
 pub(crate) trait Simulate: Vendor + Sized {
     /// What a request's path names, and whatever else is kept until its reply is finished.
     type Call: Send + Sync;
 
-    /// Recognises a request.
+    /// What a request is for. No fault has struck yet.
     fn recognise(shared: &Shared<Self>, request: &Request) -> (Self::Endpoint, Self::Call);
 
-    /// Charges a request to the vendor's limit, when requests count that a fault is about to strike.
+    /// Charges a request to the vendor's limit, if that counts even those that a fault strikes.
     fn charge(_exchange: &mut Exchange<'_, Self>) {}
 
     /// Answers a request that nothing prevents.
     fn answer(exchange: &Exchange<'_, Self>) -> impl Future<Output = Answer> + Send;
 
-    /// The vendor's words for a failure.
+    /// The vendor's words for a failure that a fault asks for.
     fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply;
 
     /// Adds what every reply carries.
@@ -37,14 +37,14 @@ pub(crate) trait Simulate: Vendor + Sized {
     fn control(shared: &Shared<Self>, call: &control::Call<'_>) -> Outcome;
 }
 
-/// A failure that a fault asks for.
+/// A failure that a fault asks for, to be put into the vendor's words.
 #[derive(Debug)]
 pub(crate) enum Failure<'a> {
-    /// This status.
+    /// An error with this status.
     Status(u16),
-    /// Too many requests; with seconds, when to come back.
+    /// Too many requests, and after how many seconds to come back, if the reply says so.
     Throttled(Option<u64>),
-    /// The presented token stops working, from now on.
+    /// The presented token stops working for good.
     TokenRevoked,
     /// The caller lacks the scope.
     ScopeMissing,
@@ -53,7 +53,6 @@ pub(crate) enum Failure<'a> {
 }
 
 /// A request on its way through a twin.
-#[derive(Debug)]
 pub(crate) struct Exchange<'a, V: Simulate> {
     pub(crate) shared: &'a Shared<V>,
     pub(crate) request: &'a Request,
@@ -153,8 +152,8 @@ impl<V: Simulate> http::Service for Service<V> {
         if request.path.starts_with("/_twin") {
             return Answer::Reply(control::answer(shared, &request));
         }
-        let received = shared.clock.now_ns();
         let mut exchange = Exchange::begin(shared, &request);
+        let received = exchange.now;
         let answer = exchange.serve().await;
         let endpoint = exchange.endpoint.name();
         drop(exchange);

@@ -18,7 +18,7 @@ use crate::requests::{RequestLog, RequestRecord};
 use crate::service::{Service, Simulate};
 use crate::{Endpoint, Error};
 
-/// A vendor that is simulated. What implements it holds what that vendor keeps.
+/// A vendor that is simulated: a type that holds what the vendor keeps.
 pub trait Vendor: Debug + Send + Sync + 'static {
     /// What its requests are for.
     type Endpoint: Endpoint;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Right, Shared, Vendor, events, signature, users};
 use crate::control::{self, Outcome};
 use crate::endpoint::endpoints;
-use crate::http::{Answer, Query, Reply, Request};
+use crate::http::{Answer, Query, Reply, Request, encode};
 use crate::service::{Exchange, Failure, Simulate};
 
 endpoints! {
@@ -134,10 +134,6 @@ impl Page {
         }
         encode(200, &body)
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }
 
 impl crate::Vendor for Vendor {

@@ -7,7 +7,7 @@ use super::endpoint::{Endpoint, Permission, recognise};
 use super::{Shared, Vendor, batch, calls, groups, risk_calls};
 use crate::clock::rfc3339_seconds;
 use crate::control::{self, Outcome};
-use crate::http::{Answer, Query, Reply, Request};
+use crate::http::{self, Answer, Query, Reply, Request};
 use crate::ids::Ids;
 use crate::service::{Exchange, Failure, Simulate};
 use crate::sync::lock;
@@ -64,7 +64,7 @@ impl Refusal {
 }
 
 pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    let mut reply = Reply::json(status, body.to_string());
+    let mut reply = http::encode(status, body);
     reply.content_type = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
     reply
 }

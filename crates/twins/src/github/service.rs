@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::endpoint::{Endpoint, recognise};
 use super::{Credential, Right, Shared, Vendor, alerts, auth, people, scim};
 use crate::control::{self, Outcome};
-use crate::http::{Answer, Reply, Request};
+use crate::http::{Answer, Reply, Request, encode};
 use crate::service::{Exchange, Failure, Simulate};
 
 /// Why a call is refused.
@@ -54,10 +54,6 @@ impl Refusal {
         };
         encode(self.status, &body)
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }
 
 /// One page by number, with a `Link` to the next.

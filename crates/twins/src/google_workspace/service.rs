@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::endpoint::{Endpoint, Scope, recognise};
 use super::page::page;
-use super::wire::{Refusal, encode};
+use super::wire::Refusal;
 use super::{Shared, Vendor};
 use crate::clock::nanos;
 use crate::control::{self, Outcome};
-use crate::http::{Answer, Reply, Request};
+use crate::http::{Answer, Reply, Request, encode};
 use crate::service::{Exchange, Failure, Simulate};
 
 impl crate::Vendor for Vendor {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
-use crate::http::Reply;
+use crate::http::{Reply, encode};
 
 /// Why a call is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +105,4 @@ impl Refusal {
         }
         encode(self.status, &json!({"error": error}))
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }

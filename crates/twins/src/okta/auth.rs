@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::jws::{Jws, hash, thumbprint};
 use super::org::Token;
-use super::service::{Endpoint, Refusal, encode};
-use crate::http::{Query, Reply, Request};
+use super::service::{Endpoint, Refusal};
+use crate::http::{Query, Reply, Request, encode};
 
 const SECOND: i64 = 1_000_000_000;
 /// Roles that may change a user.

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::org::User;
 use super::scim::Filter;
-use super::service::{Call, Refusal, encode};
+use super::service::{Call, Refusal};
 use super::{Shared, stamp};
 use crate::clock::parse_time;
-use crate::http::Reply;
+use crate::http::{Reply, encode};
 
 /// Most records of one page.
 const LARGEST_PAGE: usize = 1000;

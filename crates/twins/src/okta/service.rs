@@ -8,7 +8,7 @@ use super::{Shared, Vendor, logs, users};
 use crate::clock::timestamp;
 use crate::control::{self, Outcome};
 use crate::endpoint::endpoints;
-use crate::http::{Answer, Query, Reply, Request};
+use crate::http::{Answer, Query, Reply, Request, encode};
 use crate::service::{Exchange, Failure, Simulate};
 
 endpoints! {
@@ -192,10 +192,6 @@ impl Refusal {
         }
         reply
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }
 
 pub(crate) fn nothing() -> Reply {

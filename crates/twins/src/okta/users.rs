@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::logs::record;
 use super::org::{Status, User};
 use super::scim::Filter;
-use super::service::{Call, Refusal, encode};
+use super::service::{Call, Refusal};
 use super::{Shared, service::nothing};
-use crate::http::Reply;
+use crate::http::{Reply, encode};
 
 type Answer = Result<Reply, Refusal>;
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{App, Shared, TokenState, Vendor, calls};
 use crate::control::{self, Outcome};
 use crate::endpoint::endpoints;
-use crate::http::{Answer, Query, Reply, Request};
+use crate::http::{Answer, Query, Reply, Request, encode};
 use crate::service::{Exchange, Failure, Simulate};
 
 endpoints! {
@@ -79,10 +79,6 @@ impl Refusal {
             None => reply,
         }
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }
 
 impl crate::Vendor for Vendor {
