@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -38,6 +39,14 @@ impl Request {
 
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Path and query, as the request line has them.
+    pub(crate) fn into_target(self) -> String {
+        match self.query_text.as_str() {
+            "" => self.path,
+            query => format!("{}?{query}", self.path),
+        }
     }
 }
 
@@ -164,6 +173,11 @@ impl Reply {
     }
 }
 
+/// A reply with this JSON document.
+pub(crate) fn encode(status: u16, body: &Value) -> Reply {
+    Reply::json(status, body.to_string())
+}
+
 /// How a request ends.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -187,6 +201,29 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Accepts connections from now on.
+    pub(crate) fn start<S: Service>(
+        listener: TcpListener,
+        address: SocketAddr,
+        service: Arc<S>,
+    ) -> Self {
+        let accepting = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, _)) => {
+                            connections.spawn(serve_connection(stream, Arc::clone(&service)));
+                        }
+                        Err(error) => tracing::warn!(%error, "accept failed"),
+                    },
+                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                }
+            }
+        });
+        Self { address, accepting }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -196,29 +233,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-pub(crate) async fn serve<S: Service>(
-    listen: SocketAddr,
-    service: Arc<S>,
-) -> std::io::Result<Server> {
-    let listener = TcpListener::bind(listen).await?;
-    let address = listener.local_addr()?;
-    let accepting = tokio::spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(serve_connection(stream, Arc::clone(&service)));
-                    }
-                    Err(error) => tracing::warn!(%error, "accept failed"),
-                },
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
-    });
-    Ok(Server { address, accepting })
 }
 
 /// Returning this from the service makes the server close the connection without writing anything.

@@ -5,8 +5,9 @@
 //! thing for the jobs it covers. It deliberately knows nothing of Quell: no type is shared with a connector, or both
 //! sides would repeat one misunderstanding.
 //!
-//! Each vendor is one module, named after the product. What they share is here: a
-//! [`clock`] that tests move by hand, [`faults`] on demand, and a log of the [`requests`] that came in.
+//! Each vendor is one module, named after the product. What they share is here: the [`Twin`] that tests hold, with a
+//! [`clock`] that they move by hand, [`faults`] on demand, and a log of the [`requests`] that came in; the way of a
+//! request (`service.rs`) and the control routes (`control.rs`). A vendor adds what it keeps and how it answers.
 
 pub mod clock;
 pub mod crowdstrike;
@@ -19,13 +20,19 @@ pub mod okta;
 pub mod requests;
 pub mod slack;
 
+mod control;
+mod endpoint;
 mod http;
 mod ids;
+mod service;
 mod sync;
+mod twin;
 
 pub use clock::{Clock, Pace};
+pub use endpoint::Endpoint;
 pub use faults::{Fault, FaultRule};
 pub use requests::RequestRecord;
+pub use twin::{Twin, Vendor};
 
 /// Why a twin could not be started or told something.
 #[derive(Debug, thiserror::Error)]

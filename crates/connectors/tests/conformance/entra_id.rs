@@ -69,8 +69,8 @@ impl Bench for Entra {
             Trouble::CredentialRevoked => Fault::TokenRevoked,
             Trouble::CredentialsUseless => {
                 for endpoint in Endpoint::ALL {
-                    if *endpoint != Endpoint::Token {
-                        let rule = FaultRule::next(*endpoint, Fault::TokenRevoked);
+                    if endpoint != Endpoint::Token {
+                        let rule = FaultRule::next(endpoint, Fault::TokenRevoked);
                         twin.inject(rule.times(u32::MAX));
                     }
                 }

@@ -94,10 +94,8 @@ impl<const PRODUCT: char> Bench for Forge<PRODUCT> {
             Trouble::CredentialRevoked => Fault::TokenRevoked,
             Trouble::CredentialsUseless => {
                 for endpoint in Endpoint::ALL {
-                    if *endpoint != Endpoint::InstallationToken {
-                        twin.inject(
-                            FaultRule::next(*endpoint, Fault::TokenRevoked).times(u32::MAX),
-                        );
+                    if endpoint != Endpoint::InstallationToken {
+                        twin.inject(FaultRule::next(endpoint, Fault::TokenRevoked).times(u32::MAX));
                     }
                 }
                 return;

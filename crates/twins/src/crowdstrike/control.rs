@@ -1,11 +1,8 @@
-//! Control over HTTP for other processes: everything under `/_twin/`. No authentication: whoever reaches the port may
-//! use it, so a twin belongs on a loopback address.
+//! What the handle and the control routes do to the account, and the twin's own control routes.
 
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use http::Method;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,12 +15,16 @@ use super::iocs::Ioc;
 use super::rtr::Session;
 use super::service::{RateLimit, RegionRedirect};
 use super::state::{Settle, Shared, Tenant};
-use super::wire::encode;
 use crate::Error;
 use crate::clock::nanos;
+use crate::control::{Call, Outcome, Refusal, common, done};
 use crate::faults::FaultRule;
-use crate::http::{Reply, Request};
-use crate::sync::lock;
+
+pub(crate) fn add_host(shared: &Shared, host: HostSpec) -> String {
+    let now = shared.clock.now_ns();
+    let mut tenant = shared.tenant();
+    tenant.hosts.put(host, &shared.vendor.cid, now, &shared.ids)
+}
 
 pub(crate) fn settled(shared: &Shared) -> MutexGuard<'_, Tenant> {
     let mut tenant = shared.tenant();
@@ -116,11 +117,6 @@ struct HostChange {
     rtr_enabled: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Advance {
-    millis: u64,
-}
-
 /// Members left out stay as they are; the three that can be switched off are switched off by `null`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -142,52 +138,16 @@ fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(from).map(Some)
 }
 
-/// Why a control call was refused: a status and a sentence.
-type Refusal = (u16, String);
-
-fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Refusal> {
-    serde_json::from_slice(&request.body).map_err(|error| (400, error.to_string()))
-}
-
 fn no_host(error: Error) -> Refusal {
     (404, error.to_string())
 }
 
-pub(crate) fn answer(shared: &Shared, request: &Request) -> Reply {
-    let result = route(shared, request);
-    match result {
-        Ok(value) => encode(200, &value),
-        Err((status, message)) => encode(status, &json!({"error": message})),
-    }
-}
-
-fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
-    let path = request.path.strip_prefix("/_twin/").unwrap_or_default();
-    let mut steps = path.split('/');
-    let step = (steps.next().unwrap_or_default(), steps.next(), steps.next());
-    let done = || Ok(json!({"ok": true}));
-    match (&request.method, step) {
-        (&Method::GET, ("state", None, None)) => Ok(dump(shared)),
-        (&Method::GET, ("clock", None, None)) => {
-            Ok(json!({"now": shared.clock.now(), "pace": shared.clock.pace()}))
-        }
-        (&Method::POST, ("clock", Some("advance"), None)) => {
-            shared
-                .clock
-                .advance(Duration::from_millis(body::<Advance>(request)?.millis));
-            Ok(json!({"now": shared.clock.now()}))
-        }
-        (&Method::POST, ("hosts", None, None)) => {
-            let spec: HostSpec = body(request)?;
-            let aid =
-                shared
-                    .tenant()
-                    .hosts
-                    .put(spec, &shared.cid, shared.clock.now_ns(), &shared.ids);
-            Ok(json!({"aid": aid}))
-        }
-        (&Method::POST, ("hosts", Some("bulk"), None)) => add_hosts(shared, &body(request)?),
-        (&Method::GET, ("hosts", Some(aid), None)) => {
+pub(crate) fn route(shared: &Shared, call: &Call<'_>) -> Outcome {
+    match call.route() {
+        ("GET", ["state"]) => Ok(dump(shared)),
+        ("POST", ["hosts"]) => Ok(json!({"aid": add_host(shared, call.body()?)})),
+        ("POST", ["hosts", "bulk"]) => add_hosts(shared, &call.body()?),
+        ("GET", ["hosts", aid]) => {
             let mut tenant = settled(shared);
             let found = tenant
                 .hosts
@@ -195,62 +155,49 @@ fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
                 .map(|row| row.snapshot());
             found
                 .map(|host| json!(host))
-                .ok_or_else(|| no_host(Error::UnknownHost(aid.to_owned())))
+                .ok_or_else(|| no_host(Error::UnknownHost((*aid).to_owned())))
         }
-        (&Method::PATCH, ("hosts", Some(aid), None)) => {
-            change_host(shared, aid, body(request)?)?;
+        ("PATCH", ["hosts", aid]) => {
+            change_host(shared, aid, call.body()?)?;
             done()
         }
-        (&Method::POST, ("alerts", None, None)) => {
-            let id = add_alert(shared, &body(request)?).map_err(no_host)?;
+        ("POST", ["alerts"]) => {
+            let id = add_alert(shared, &call.body()?).map_err(no_host)?;
             Ok(json!({"composite_id": id}))
         }
-        (&Method::POST, ("alerts", Some("raw"), None)) => {
-            let stored = shared.tenant().alerts.put(&body(request)?);
+        ("POST", ["alerts", "raw"]) => {
+            let stored = shared.tenant().alerts.put(&call.body()?);
             let id = stored.map_err(|member| (400, Error::IncompleteAlert(member).to_string()))?;
             Ok(json!({"composite_id": id}))
         }
-        (&Method::GET, ("faults", None, None)) => Ok(json!(shared.faults.pending())),
-        (&Method::POST, ("faults", None, None)) => {
-            shared.faults.arm(body::<FaultRule<Endpoint>>(request)?);
-            done()
-        }
-        (&Method::DELETE, ("faults", None, None)) => {
-            shared.faults.clear();
-            done()
-        }
-        (&Method::GET, ("requests", None, None)) => Ok(json!(shared.log.records())),
-        (&Method::GET, ("counters", None, None)) => Ok(counters(shared)),
-        (&Method::POST, ("counters", Some("reset"), None)) => {
+        ("GET", ["counters"]) => Ok(shared.counters()),
+        ("POST", ["counters", "reset"]) => {
             reset_counters(shared);
             done()
         }
-        (&Method::POST, ("tokens", Some("revoke"), None)) => {
-            shared.auth.revoke_all();
+        ("POST", ["tokens", "revoke"]) => {
+            shared.vendor.auth.revoke_all();
             done()
         }
-        (&Method::POST, ("clients", None, None)) => {
-            shared.auth.put_client(body::<ApiClient>(request)?);
+        ("POST", ["clients"]) => {
+            shared.vendor.auth.put_client(call.body::<ApiClient>()?);
             done()
         }
-        (&Method::PATCH, ("config", None, None)) => {
-            configure(shared, body(request)?);
+        ("PATCH", ["config"]) => {
+            configure(shared, call.body()?);
             done()
         }
-        _ => Err((
-            404,
-            format!("no control route {} {}", request.method, request.path),
-        )),
+        _ => common(shared, call),
     }
 }
 
-fn add_hosts(shared: &Shared, bulk: &Bulk) -> Result<Value, Refusal> {
+fn add_hosts(shared: &Shared, bulk: &Bulk) -> Outcome {
     if bulk.count > 1_000_000 {
         return Err((400, "count must be at most 1000000".into()));
     }
     let mut tenant = shared.tenant();
     let now = shared.clock.now_ns();
-    let add = |spec: HostSpec| tenant.hosts.put(spec, &shared.cid, now, &shared.ids);
+    let add = |spec: HostSpec| tenant.hosts.put(spec, &shared.vendor.cid, now, &shared.ids);
     let specs = Fleet::of(bulk.count, &bulk.prefix)
         .hosts
         .into_iter()
@@ -290,9 +237,12 @@ fn configure(shared: &Shared, change: ConfigChange) {
         shared.tenant().settle = settle;
     }
     if let Some(seconds) = change.token_lifetime_seconds {
-        shared.auth.set_lifetime(Duration::from_secs(seconds));
+        shared
+            .vendor
+            .auth
+            .set_lifetime(Duration::from_secs(seconds));
     }
-    let mut settings = lock(&shared.settings);
+    let mut settings = shared.settings();
     if let Some(region) = change.region {
         settings.region = region;
     }
@@ -302,16 +252,6 @@ fn configure(shared: &Shared, change: ConfigChange) {
     if let Some(limit) = change.rate_limit {
         settings.rate_limit = limit;
     }
-}
-
-fn counters(shared: &Shared) -> Value {
-    let counts = Endpoint::ALL.into_iter().map(|endpoint| {
-        (
-            endpoint.name().to_owned(),
-            shared.log.counted(endpoint as usize).into(),
-        )
-    });
-    Value::Object(counts.collect())
 }
 
 /// One alert in the dump; the whole document is served by the vendor's own endpoints.
@@ -370,10 +310,10 @@ fn dump(shared: &Shared) -> Value {
     let dump = Dump {
         now: shared.clock.now(),
         pace: shared.clock.pace(),
-        cid: shared.cid.clone(),
+        cid: shared.vendor.cid.clone(),
         totals: json!({"hosts": tenant.hosts.len(), "alerts": tenant.alerts.len()}),
-        counters: counters(shared),
-        live_tokens: shared.auth.live_tokens(now),
+        counters: shared.counters(),
+        live_tokens: shared.vendor.auth.live_tokens(now),
         faults: shared.faults.pending(),
         hosts,
         alerts,

@@ -1,9 +1,9 @@
 //! The endpoints the twin serves: how a request is recognised, what scope it needs and how it says yes.
 
-use std::str::FromStr;
-
 use http::Method;
 use serde::{Deserialize, Serialize};
+
+use crate::endpoint::endpoints;
 
 /// Rights an API client can hold, as the vendor's console groups them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,85 +44,76 @@ impl Scope {
     ];
 }
 
-/// What a request is for. Fault rules and counters go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each name is its own path in `Endpoint::of`")]
-pub enum Endpoint {
-    Token,
-    TokenRevoke,
-    DeviceQuery,
-    DeviceCombined,
-    DeviceRead,
-    DeviceOnline,
-    Contain,
-    LiftContainment,
-    DeviceAction,
-    AlertCombined,
-    AlertQuery,
-    AlertRead,
-    AlertUpdate,
-    RtrSessionOpen,
-    RtrSessionRefresh,
-    RtrSessionClose,
-    RtrSessionRead,
-    RtrSessionQuery,
-    RtrCommand,
-    RtrCommandStatus,
-    RtrActiveCommand,
-    RtrActiveStatus,
-    RtrBatchOpen,
-    RtrBatchCommand,
-    RtrBatchActiveCommand,
-    IocCreate,
-    IocRead,
-    IocUpdate,
-    IocDelete,
-    IocCombined,
-    IocQuery,
-    IocDevices,
-    Unknown,
+endpoints! {
+    /// `POST /oauth2/token`
+    Token = "token",
+    /// `POST /oauth2/revoke`
+    TokenRevoke = "token_revoke",
+    /// `GET /devices/queries/devices/v1`
+    DeviceQuery = "device_query",
+    /// `GET /devices/combined/devices/v1`
+    DeviceCombined = "device_combined",
+    /// `GET` and `POST /devices/entities/devices/v2`
+    DeviceRead = "device_read",
+    /// `GET /devices/entities/online-state/v1`
+    DeviceOnline = "device_online",
+    /// `POST /devices/entities/devices-actions/v2?action_name=contain`
+    Contain = "contain",
+    /// The same with `lift_containment`.
+    LiftContainment = "lift_containment",
+    /// The same with any other action.
+    DeviceAction = "device_action",
+    /// `POST /alerts/combined/alerts/v1`
+    AlertCombined = "alert_combined",
+    /// `GET /alerts/queries/alerts/v2`
+    AlertQuery = "alert_query",
+    /// `POST /alerts/entities/alerts/v2`
+    AlertRead = "alert_read",
+    /// `PATCH /alerts/entities/alerts/v3`
+    AlertUpdate = "alert_update",
+    /// `POST /real-time-response/entities/sessions/v1`
+    RtrSessionOpen = "rtr_session_open",
+    /// `POST /real-time-response/entities/refresh-session/v1`
+    RtrSessionRefresh = "rtr_session_refresh",
+    /// `DELETE /real-time-response/entities/sessions/v1`
+    RtrSessionClose = "rtr_session_close",
+    /// `POST /real-time-response/entities/sessions/GET/v1`
+    RtrSessionRead = "rtr_session_read",
+    /// `GET /real-time-response/queries/sessions/v1`
+    RtrSessionQuery = "rtr_session_query",
+    /// `POST /real-time-response/entities/command/v1`
+    RtrCommand = "rtr_command",
+    /// `GET /real-time-response/entities/command/v1`
+    RtrCommandStatus = "rtr_command_status",
+    /// `POST /real-time-response/entities/active-responder-command/v1`
+    RtrActiveCommand = "rtr_active_command",
+    /// `GET /real-time-response/entities/active-responder-command/v1`
+    RtrActiveStatus = "rtr_active_status",
+    /// `POST /real-time-response/combined/batch-init-session/v1`
+    RtrBatchOpen = "rtr_batch_open",
+    /// `POST /real-time-response/combined/batch-command/v1`
+    RtrBatchCommand = "rtr_batch_command",
+    /// `POST /real-time-response/combined/batch-active-responder-command/v1`
+    RtrBatchActiveCommand = "rtr_batch_active_command",
+    /// `POST /iocs/entities/indicators/v1`
+    IocCreate = "ioc_create",
+    /// `GET /iocs/entities/indicators/v1`
+    IocRead = "ioc_read",
+    /// `PATCH /iocs/entities/indicators/v1`
+    IocUpdate = "ioc_update",
+    /// `DELETE /iocs/entities/indicators/v1`
+    IocDelete = "ioc_delete",
+    /// `GET /iocs/combined/indicator/v1`
+    IocCombined = "ioc_combined",
+    /// `GET /iocs/queries/indicators/v1`
+    IocQuery = "ioc_query",
+    /// `GET /iocs/aggregates/indicators/device-count/v1`
+    IocDevices = "ioc_devices",
+    /// Anything else.
+    Unknown = "unknown",
 }
 
 impl Endpoint {
-    /// Every endpoint, in the order they are counted.
-    pub const ALL: [Self; 33] = [
-        Self::Token,
-        Self::TokenRevoke,
-        Self::DeviceQuery,
-        Self::DeviceCombined,
-        Self::DeviceRead,
-        Self::DeviceOnline,
-        Self::Contain,
-        Self::LiftContainment,
-        Self::DeviceAction,
-        Self::AlertCombined,
-        Self::AlertQuery,
-        Self::AlertRead,
-        Self::AlertUpdate,
-        Self::RtrSessionOpen,
-        Self::RtrSessionRefresh,
-        Self::RtrSessionClose,
-        Self::RtrSessionRead,
-        Self::RtrSessionQuery,
-        Self::RtrCommand,
-        Self::RtrCommandStatus,
-        Self::RtrActiveCommand,
-        Self::RtrActiveStatus,
-        Self::RtrBatchOpen,
-        Self::RtrBatchCommand,
-        Self::RtrBatchActiveCommand,
-        Self::IocCreate,
-        Self::IocRead,
-        Self::IocUpdate,
-        Self::IocDelete,
-        Self::IocCombined,
-        Self::IocQuery,
-        Self::IocDevices,
-        Self::Unknown,
-    ];
-
     pub(crate) fn of(method: &Method, path: &str, action: Option<&str>) -> Self {
         match (method.as_str(), path) {
             ("POST", "/oauth2/token") => Self::Token,
@@ -241,55 +232,5 @@ impl Endpoint {
             | Self::DeviceAction => "device-api",
             _ => "empower-api",
         }
-    }
-
-    /// The name in fault rules and listings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::TokenRevoke => "token_revoke",
-            Self::DeviceQuery => "device_query",
-            Self::DeviceCombined => "device_combined",
-            Self::DeviceRead => "device_read",
-            Self::DeviceOnline => "device_online",
-            Self::Contain => "contain",
-            Self::LiftContainment => "lift_containment",
-            Self::DeviceAction => "device_action",
-            Self::AlertCombined => "alert_combined",
-            Self::AlertQuery => "alert_query",
-            Self::AlertRead => "alert_read",
-            Self::AlertUpdate => "alert_update",
-            Self::RtrSessionOpen => "rtr_session_open",
-            Self::RtrSessionRefresh => "rtr_session_refresh",
-            Self::RtrSessionClose => "rtr_session_close",
-            Self::RtrSessionRead => "rtr_session_read",
-            Self::RtrSessionQuery => "rtr_session_query",
-            Self::RtrCommand => "rtr_command",
-            Self::RtrCommandStatus => "rtr_command_status",
-            Self::RtrActiveCommand => "rtr_active_command",
-            Self::RtrActiveStatus => "rtr_active_status",
-            Self::RtrBatchOpen => "rtr_batch_open",
-            Self::RtrBatchCommand => "rtr_batch_command",
-            Self::RtrBatchActiveCommand => "rtr_batch_active_command",
-            Self::IocCreate => "ioc_create",
-            Self::IocRead => "ioc_read",
-            Self::IocUpdate => "ioc_update",
-            Self::IocDelete => "ioc_delete",
-            Self::IocCombined => "ioc_combined",
-            Self::IocQuery => "ioc_query",
-            Self::IocDevices => "ioc_devices",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl FromStr for Endpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|endpoint| endpoint.name() == text);
-        found.ok_or_else(|| format!("no endpoint named `{text}`"))
     }
 }

@@ -23,7 +23,7 @@ mod state;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -38,21 +38,16 @@ pub use hosts::{Host, HostCalls};
 pub use iocs::Ioc;
 pub use rtr::Session;
 pub use service::{RateLimit, RegionRedirect};
-pub use state::Settle;
+pub use state::{Settle, Vendor};
 
-use crate::Error;
 use crate::clock::{Clock, Pace};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
-use crate::sync::lock;
+use crate::{Error, Twin};
 use alerts::AlertTable;
 use auth::Auth;
 use hosts::HostTable;
 use iocs::IocTable;
 use rtr::Rtr;
-use service::{Falcon, Settings};
+use service::Settings;
 use state::{Shared, Tenant};
 
 /// Client id of the client that [`Config::default`] knows.
@@ -143,12 +138,8 @@ impl Config {
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct CrowdStrike {
-    shared: Arc<Shared>,
-    server: Server,
-}
+/// A running twin. Its base URL is what a client takes for the vendor's API base.
+pub type CrowdStrike = Twin<Vendor>;
 
 impl CrowdStrike {
     /// Starts a twin on the current Tokio runtime.
@@ -157,20 +148,12 @@ impl CrowdStrike {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
-        let mut tenant = Tenant {
-            settle: config.settle,
-            hosts: HostTable::default(),
-            alerts: AlertTable::default(),
-            rtr: Rtr::default(),
-            iocs: IocTable::default(),
-        };
-        let ids = Ids::seeded(seed);
-        for host in config.fleet.hosts {
-            tenant.hosts.put(host, &config.cid, clock.now_ns(), &ids);
-        }
+        let auth = Auth::new(
+            &config.cid,
+            config.member_cids,
+            config.token_lifetime,
+            config.clients,
+        );
         let settings = Settings {
             region: config.region,
             redirect: config.region_redirect,
@@ -179,50 +162,19 @@ impl CrowdStrike {
             window: 0,
             used: 0,
         };
-        let shared = Arc::new(Shared {
-            clock,
-            ids,
-            auth: Auth::new(
-                &config.cid,
-                config.member_cids,
-                config.token_lifetime,
-                config.clients,
-            ),
-            settings: Mutex::new(settings),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
-            tenant: Mutex::new(tenant),
-            cid: config.cid,
-        });
-        let server = serve(config.listen, Arc::new(Falcon(Arc::clone(&shared))))
-            .await
-            .map_err(|source| Error::Listen {
-                address: config.listen,
-                source,
-            })?;
-        Ok(Self { shared, server })
-    }
-
-    /// What a client takes for the vendor's API base, for example `http://127.0.0.1:40123`.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    // Time.
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
+        let tenant = Tenant {
+            settle: config.settle,
+            hosts: HostTable::default(),
+            alerts: AlertTable::default(),
+            rtr: Rtr::default(),
+            iocs: IocTable::default(),
+        };
+        let vendor = Vendor::new(config.cid, auth, settings, tenant);
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
+        for host in config.fleet.hosts {
+            control::add_host(&shared, host);
+        }
+        Self::serve(config.listen, shared).await
     }
 
     /// Changes how long things take from now on.
@@ -234,11 +186,7 @@ impl CrowdStrike {
 
     /// Adds a host, or replaces the one with the same agent id, and returns the agent id.
     pub fn add_host(&self, host: HostSpec) -> String {
-        let now = self.shared.clock.now_ns();
-        self.shared
-            .tenant()
-            .hosts
-            .put(host, &self.shared.cid, now, &self.shared.ids)
+        control::add_host(&self.shared, host)
     }
 
     /// The first host with this name.
@@ -401,7 +349,7 @@ impl CrowdStrike {
             self.shared.clock.now_ns(),
         );
         let id = ioc.id.clone();
-        self.shared.tenant().iocs.add(&self.shared.cid, ioc);
+        self.shared.tenant().iocs.add(&self.shared.vendor.cid, ioc);
         id
     }
 
@@ -419,57 +367,32 @@ impl CrowdStrike {
 
     /// Adds an API client or replaces the one with the same id; tokens it already holds follow its new scopes.
     pub fn put_client(&self, client: ApiClient) {
-        self.shared.auth.put_client(client);
+        self.shared.vendor.auth.put_client(client);
     }
 
     /// Revokes every token.
     pub fn revoke_tokens(&self) {
-        self.shared.auth.revoke_all();
+        self.shared.vendor.auth.revoke_all();
     }
 
     /// Changes how long tokens live that are issued from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
-        self.shared.auth.set_lifetime(lifetime);
+        self.shared.vendor.auth.set_lifetime(lifetime);
     }
 
     /// Starts or stops refusing requests beyond a limit.
     pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
-        let mut settings = lock(&self.shared.settings);
+        let mut settings = self.shared.settings();
         settings.rate_limit = limit;
         (settings.window, settings.used) = (0, 0);
     }
 
     /// Starts or stops sending token calls to another cloud.
     pub fn set_region_redirect(&self, redirect: Option<RegionRedirect>) {
-        lock(&self.shared.settings).redirect = redirect;
+        self.shared.settings().redirect = redirect;
     }
 
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// Faults that have not struck yet.
-    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
-        self.shared.faults.pending()
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
+    // What came in.
 
     /// How many requests all vendor endpoints received.
     pub fn total_requests(&self) -> u64 {
@@ -479,17 +402,12 @@ impl CrowdStrike {
             .sum()
     }
 
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
-    }
-
     /// Sets every counter to zero and empties the listing. State stays.
     pub fn reset_counters(&self) {
         control::reset_counters(&self.shared);
     }
 
-    fn settled(&self) -> std::sync::MutexGuard<'_, Tenant> {
+    fn settled(&self) -> MutexGuard<'_, Tenant> {
         control::settled(&self.shared)
     }
 }

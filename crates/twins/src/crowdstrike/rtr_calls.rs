@@ -270,7 +270,7 @@ pub(crate) fn status(cx: &Cx<'_>) -> Result<Reply, Reply> {
         .get("cloud_request_id")
         .ok_or_else(|| cx.refuse(400, "cloud_request_id is required"))?;
     let sequence = cx.number("sequence_id", 0, 1_000_000)?;
-    let size = crate::sync::lock(&cx.shared.settings).rtr_chunk.max(1);
+    let size = cx.shared.settings().rtr_chunk.max(1);
     let tenant = settled(cx);
     let Some(command) = tenant.rtr.command(id, &cx.caller.client) else {
         return Err(cx.refuse(404, format!("command {id} not found")));

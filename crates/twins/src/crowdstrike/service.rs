@@ -1,19 +1,15 @@
-//! The way of one request: recognise it, let a fault strike, admit the caller, run the handler, finish the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a request is charged to the limit, its caller admitted, the handler run, the reply finished.
 
 use serde::{Deserialize, Serialize};
 
 use super::auth::denied;
 use super::endpoint::Endpoint;
-use super::state::{Cx, Shared};
+use super::state::{Cx, Shared, Vendor};
 use super::wire::{ApiError, Wrap};
-use super::{alerts, control, devices, ioc_calls, rtr_calls};
-use crate::clock::timestamp;
-use crate::faults::Fault;
-use crate::http::{Answer, Query, Reply, Request, Service};
-use crate::requests::{RequestRecord, body_text};
-use crate::sync::lock;
+use super::{alerts, devices, ioc_calls, rtr_calls};
+use crate::control::{self, Outcome};
+use crate::http::{Answer, Query, Reply, Request};
+use crate::service::{Exchange, Failure, Simulate};
 
 /// Where token calls of a customer who belongs to another cloud are sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +41,8 @@ pub(crate) struct Settings {
 }
 
 /// What the limit says to one request.
-struct Allowance {
+#[derive(Default)]
+pub(crate) struct Allowance {
     limit: u32,
     remaining: u32,
     /// Epoch seconds of the next window, when this one is spent.
@@ -88,110 +85,89 @@ impl Settings {
     }
 }
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Falcon(pub(crate) Arc<Shared>);
+/// What is kept of a request until its reply is finished.
+pub(crate) struct Trace {
+    query: Query,
+    id: String,
+    /// Known once the request is charged.
+    allowance: Allowance,
+}
 
-impl Service for Falcon {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
-        }
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
+}
+
+impl Simulate for Vendor {
+    type Call = Trace;
+
+    fn recognise(shared: &Shared, request: &Request) -> (Endpoint, Trace) {
         let query = request.query();
         let endpoint = Endpoint::of(&request.method, &request.path, query.get("action_name"));
-        shared.log.count(endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, &query, endpoint).await;
-        if shared.log.is_on() {
-            let target = match request.query_text.as_str() {
-                "" => request.path,
-                text => format!("{}?{text}", request.path),
-            };
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target,
-                endpoint: endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
+        let trace = Trace {
+            query,
+            id: shared.ids.uuid(),
+            allowance: Allowance::default(),
+        };
+        (endpoint, trace)
+    }
+
+    fn charge(exchange: &mut Exchange<'_, Self>) {
+        let mut settings = exchange.shared.settings();
+        exchange.call.allowance = settings.spend(exchange.endpoint, exchange.now);
+    }
+
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        Answer::Reply(match exchange.call.allowance.retry_at {
+            Some(at) => throttled(wrap(exchange), Some(at)),
+            None => run(exchange).await,
+        })
+    }
+
+    fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        match *failure {
+            Failure::Status(status) => {
+                let message = if status >= 500 {
+                    "Internal Server Error: Please provide trace-id to support"
+                } else {
+                    "request failed"
+                };
+                wrap(exchange).error(status, ApiError::new(u32::from(status), message))
+            }
+            Failure::Throttled(seconds) => {
+                exchange.call.allowance.remaining = 0;
+                let now = exchange.now / 1_000_000_000;
+                let retry_at = seconds.map(|seconds| now + i64::try_from(seconds).unwrap_or(0));
+                throttled(wrap(exchange), retry_at)
+            }
+            Failure::TokenRevoked => {
+                let auth = &exchange.shared.vendor.auth;
+                auth.forget_presented(exchange.request);
+                let message = "access denied, invalid bearer token";
+                wrap(exchange).error(401, ApiError::new(401, message))
+            }
+            Failure::ScopeMissing => wrap(exchange).error(403, denied()),
+            Failure::InBody { code, message } => {
+                let error = ApiError::new(code, message);
+                wrap(exchange).partly(Vec::<()>::new(), &[error])
+            }
         }
-        answer
+    }
+
+    fn finish(exchange: &Exchange<'_, Self>, reply: Reply) -> Reply {
+        let Trace { id, allowance, .. } = &exchange.call;
+        reply
+            .header("x-cs-traceid", id)
+            .header("x-ratelimit-limit", &allowance.limit.to_string())
+            .header("x-ratelimit-remaining", &allowance.remaining.to_string())
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
     }
 }
 
-async fn serve(shared: &Shared, request: &Request, query: &Query, endpoint: Endpoint) -> Answer {
-    let trace_id = shared.ids.uuid();
-    let wrap = || Wrap::new(endpoint, &trace_id);
-    let failed = |status: u16| {
-        let message = if status >= 500 {
-            "Internal Server Error: Please provide trace-id to support"
-        } else {
-            "request failed"
-        };
-        wrap().error(status, ApiError::new(u32::from(status), message))
-    };
-    let fault = shared.faults.take(endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
-        shared
-            .clock
-            .wait_until(shared.clock.now_ns().saturating_add(wait))
-            .await;
-    }
-    let now = shared.clock.now_ns();
-    let allowance = lock(&shared.settings).spend(endpoint, now);
-    let mut allowance_shown = (allowance.limit, allowance.remaining);
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => Some(failed(*status)),
-        Some(Fault::Throttled {
-            retry_after_seconds,
-        }) => {
-            allowance_shown.1 = 0;
-            let seconds =
-                retry_after_seconds.map(|s| now / 1_000_000_000 + i64::try_from(s).unwrap_or(0));
-            Some(throttled(wrap(), seconds))
-        }
-        Some(Fault::TokenRevoked) => {
-            shared.auth.forget_presented(request);
-            Some(wrap().error(
-                401,
-                ApiError::new(401, "access denied, invalid bearer token"),
-            ))
-        }
-        Some(Fault::ScopeMissing) => Some(wrap().error(403, denied())),
-        Some(Fault::ErrorInBody { code, message }) => {
-            let empty = Some(Vec::<()>::new());
-            Some(wrap().with(
-                endpoint.success(),
-                empty,
-                &[ApiError::new(*code, message.clone())],
-            ))
-        }
-        _ => allowance.retry_at.map(|at| throttled(wrap(), Some(at))),
-    };
-    let reply = match early {
-        Some(reply) => reply,
-        None => run(shared, request, query, endpoint, &trace_id, now).await,
-    };
-    let reply = match fault {
-        Some(Fault::DropAfterApply) => return Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => failed(status),
-        Some(fault) => spoil(reply, &fault),
-        None => reply,
-    };
-    let reply = reply
-        .header("x-cs-traceid", &trace_id)
-        .header("x-ratelimit-limit", &allowance_shown.0.to_string())
-        .header("x-ratelimit-remaining", &allowance_shown.1.to_string());
-    Answer::Reply(reply)
+fn wrap<'a>(exchange: &'a Exchange<'_, Vendor>) -> Wrap<'a> {
+    Wrap::new(exchange.endpoint, &exchange.call.id)
 }
 
 fn throttled(wrap: Wrap<'_>, retry_at: Option<i64>) -> Reply {
@@ -202,51 +178,30 @@ fn throttled(wrap: Wrap<'_>, retry_at: Option<i64>) -> Reply {
     }
 }
 
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            // White space before the closing brace keeps the document valid.
-            let end = body
-                .iter()
-                .rposition(|byte| *byte == b'}')
-                .unwrap_or(body.len());
-            body.splice(end..end, std::iter::repeat_n(b' ', *bytes));
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => {}
-    }
-    reply
-}
-
-async fn run(
-    shared: &Shared,
-    request: &Request,
-    query: &Query,
-    endpoint: Endpoint,
-    trace_id: &str,
-    now: i64,
-) -> Reply {
-    let wrap = || Wrap::new(endpoint, trace_id);
+async fn run(exchange: &Exchange<'_, Vendor>) -> Reply {
+    let Exchange {
+        shared,
+        request,
+        endpoint,
+        call: Trace {
+            query,
+            id: trace_id,
+            ..
+        },
+        now,
+    } = exchange;
+    let (endpoint, now) = (*endpoint, *now);
     match endpoint {
-        Endpoint::Token => return token(shared, request, wrap(), now),
-        Endpoint::TokenRevoke => return shared.auth.revoke(request, wrap()),
+        Endpoint::Token => return token(shared, request, wrap(exchange), now),
+        Endpoint::TokenRevoke => return shared.vendor.auth.revoke(request, wrap(exchange)),
         Endpoint::Unknown => return devices::no_such_endpoint(trace_id),
         _ => {}
     }
-    let caller = match shared.auth.admit(request, endpoint, now) {
+    let caller = match shared.vendor.auth.admit(request, endpoint, now) {
         Ok(caller) => caller,
         Err(error) => {
             let status = u16::try_from(error.code).unwrap_or(401);
-            return wrap().error(status, error);
+            return wrap(exchange).error(status, error);
         }
     };
     let cx = Cx {
@@ -295,7 +250,7 @@ async fn run(
 /// A customer of another cloud is sent there with 308; everybody else is told which cloud this is.
 fn token(shared: &Shared, request: &Request, wrap: Wrap<'_>, now: i64) -> Reply {
     let (region, redirect) = {
-        let settings = lock(&shared.settings);
+        let settings = shared.settings();
         (settings.region.clone(), settings.redirect.clone())
     };
     if let Some(redirect) = redirect {
@@ -304,7 +259,7 @@ fn token(shared: &Shared, request: &Request, wrap: Wrap<'_>, now: i64) -> Reply 
             .header("location", &location)
             .header("x-cs-region", &redirect.region);
     }
-    let reply = shared.auth.issue(request, now, &shared.ids, wrap);
+    let reply = shared.vendor.auth.issue(request, now, &shared.ids, wrap);
     match region {
         Some(region) => reply.header("x-cs-region", &region),
         None => reply,

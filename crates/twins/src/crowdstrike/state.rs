@@ -15,11 +15,7 @@ use super::iocs::IocTable;
 use super::rtr::Rtr;
 use super::service::Settings;
 use super::wire::{ApiError, Wrap};
-use crate::clock::Clock;
-use crate::faults::FaultBook;
 use crate::http::{Query, Reply, Request};
-use crate::ids::Ids;
-use crate::requests::RequestLog;
 use crate::sync::lock;
 
 /// How long the vendor's side takes. Zero means the next read already shows the new state.
@@ -79,22 +75,35 @@ pub(crate) struct Tenant {
     pub(crate) iocs: IocTable,
 }
 
-/// Shared by the server, the handle and the control routes.
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
+pub struct Vendor {
     pub(crate) auth: Auth,
-    pub(crate) settings: Mutex<Settings>,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
-    pub(crate) tenant: Mutex<Tenant>,
+    settings: Mutex<Settings>,
+    tenant: Mutex<Tenant>,
     pub(crate) cid: String,
 }
 
+impl Vendor {
+    pub(crate) fn new(cid: String, auth: Auth, settings: Settings, tenant: Tenant) -> Self {
+        Self {
+            auth,
+            settings: Mutex::new(settings),
+            tenant: Mutex::new(tenant),
+            cid,
+        }
+    }
+}
+
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn tenant(&self) -> MutexGuard<'_, Tenant> {
-        lock(&self.tenant)
+        lock(&self.vendor.tenant)
+    }
+
+    pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.vendor.settings)
     }
 }
 

@@ -250,7 +250,7 @@ pub(crate) fn trust_monitor(shared: &Shared, query: &Query) -> Result<Page, Refu
 pub(crate) fn authentication_log(shared: &Shared, query: &Query) -> Result<Page, Refusal> {
     let (from, to) = span(query)?;
     let limit = limit(query, 1000)?;
-    let shown_until = (shared.clock.now_ns() - nanos(shared.log_delay)) / 1_000_000;
+    let shown_until = (shared.clock.now_ns() - nanos(shared.vendor.log_delay)) / 1_000_000;
     let account = shared.account();
     let results = query.all("results");
     let matching = |logged: &&Logged| {

@@ -11,7 +11,7 @@ mod signature;
 mod users;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,13 +21,9 @@ pub use events::{SignIn, TrustEvent};
 pub use service::Endpoint;
 pub use users::User;
 
-use crate::Error;
 use crate::clock::{Clock, Pace};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
 use crate::sync::lock;
+use crate::{Error, Twin};
 
 /// Integration key of the application that [`Config::default`] knows.
 pub const IKEY: &str = "DITWIN00000000000000";
@@ -148,29 +144,23 @@ pub(crate) struct Account {
     pub(crate) trust_monitor: bool,
 }
 
-/// Everything a request can reach.
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
+pub struct Vendor {
     pub(crate) log_delay: Duration,
     account: Mutex<Account>,
 }
 
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn account(&self) -> MutexGuard<'_, Account> {
-        lock(&self.account)
+        lock(&self.vendor.account)
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct Duo {
-    shared: Arc<Shared>,
-    server: Server,
-}
+/// A running twin. Its base URL is what a client takes for the API host.
+pub type Duo = Twin<Vendor>;
 
 impl Duo {
     /// Starts a twin on the current Tokio runtime.
@@ -179,14 +169,7 @@ impl Duo {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
-        let shared = Arc::new(Shared {
-            clock,
-            ids: Ids::seeded(seed),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
+        let vendor = Vendor {
             log_delay: config.log_delay,
             account: Mutex::new(Account {
                 applications: config.applications,
@@ -197,43 +180,13 @@ impl Duo {
                 settle: config.settle,
                 trust_monitor: config.trust_monitor,
             }),
-        });
+        };
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
         for user in config.users {
             users::put(&shared, user);
         }
-        let service = Arc::new(service::Service(Arc::clone(&shared)));
-        let server = serve(config.listen, service)
-            .await
-            .map_err(|source| Error::Listen {
-                address: config.listen,
-                source,
-            })?;
-        Ok(Self { shared, server })
+        Self::serve(config.listen, shared).await
     }
-
-    /// What a client takes for the API host, for example `http://127.0.0.1:40123`.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    // Time.
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
-    }
-
-    // The account.
 
     /// Adds a user, or replaces the one with the same id. Answers the id.
     pub fn put_user(&self, user: User) -> String {
@@ -273,37 +226,5 @@ impl Duo {
     /// Whether the plan has Trust Monitor.
     pub fn set_trust_monitor(&self, licensed: bool) {
         self.shared.account().trust_monitor = licensed;
-    }
-
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// Faults that have not struck yet.
-    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
-        self.shared.faults.pending()
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
-
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
     }
 }

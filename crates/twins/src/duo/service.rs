@@ -1,50 +1,32 @@
-//! The way of one request: recognise it, let a fault strike, check its signature, run the call, wrap the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a request's signature is checked, its call run, the reply wrapped.
 
 use http::header::CONTENT_TYPE;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Right, Shared, control, events, signature, users};
-use crate::clock::timestamp;
-use crate::faults::Fault;
-use crate::http::{Answer, Query, Reply, Request};
-use crate::requests::{RequestRecord, body_text};
+use super::{Right, Shared, Vendor, events, signature, users};
+use crate::control::{self, Outcome};
+use crate::endpoint::endpoints;
+use crate::http::{Answer, Query, Reply, Request, encode};
+use crate::service::{Exchange, Failure, Simulate};
 
-/// What a request is for. Fault rules and counters go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Endpoint {
+endpoints! {
     /// `GET /admin/v1/users`
-    FindUsers,
+    FindUsers = "find_users",
     /// `GET /admin/v1/users/{id}`
-    ReadUser,
+    ReadUser = "read_user",
     /// `POST /admin/v1/users/{id}`
-    ModifyUser,
+    ModifyUser = "modify_user",
     /// `GET /admin/v1/trust_monitor/events`
-    TrustMonitor,
+    TrustMonitor = "trust_monitor",
     /// `GET /admin/v2/logs/authentication`
-    AuthenticationLog,
+    AuthenticationLog = "authentication_log",
     /// `GET /admin/v1/logs/administrator`
-    AdministratorLog,
+    AdministratorLog = "administrator_log",
     /// Anything else.
-    Unknown,
+    Unknown = "unknown",
 }
 
 impl Endpoint {
-    /// Every endpoint, in the order they are counted.
-    pub const ALL: [Self; 7] = [
-        Self::FindUsers,
-        Self::ReadUser,
-        Self::ModifyUser,
-        Self::TrustMonitor,
-        Self::AuthenticationLog,
-        Self::AdministratorLog,
-        Self::Unknown,
-    ];
-
     fn of(request: &Request) -> Self {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/admin/v1/users") => Self::FindUsers,
@@ -54,19 +36,6 @@ impl Endpoint {
             ("GET", path) if user_id(path).is_some() => Self::ReadUser,
             ("POST", path) if user_id(path).is_some() => Self::ModifyUser,
             _ => Self::Unknown,
-        }
-    }
-
-    /// The name as fault rules spell it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::FindUsers => "find_users",
-            Self::ReadUser => "read_user",
-            Self::ModifyUser => "modify_user",
-            Self::TrustMonitor => "trust_monitor",
-            Self::AuthenticationLog => "authentication_log",
-            Self::AdministratorLog => "administrator_log",
-            Self::Unknown => "unknown",
         }
     }
 
@@ -112,6 +81,10 @@ impl Refusal {
     pub(crate) fn detail(mut self, detail: &str) -> Self {
         self.detail = Some(detail.to_owned());
         self
+    }
+
+    fn forbidden() -> Self {
+        Self::new(403, 40301, "Access forbidden")
     }
 
     pub(crate) fn not_found() -> Self {
@@ -163,118 +136,58 @@ impl Page {
     }
 }
 
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
 }
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Service(pub(crate) Arc<Shared>);
+impl Simulate for Vendor {
+    type Call = ();
 
-impl crate::http::Service for Service {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
+    fn recognise(_: &Shared, request: &Request) -> (Endpoint, ()) {
+        (Endpoint::of(request), ())
+    }
+
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        Answer::Reply(run(exchange).map_or_else(Refusal::reply, Page::reply))
+    }
+
+    fn fail(_: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        match *failure {
+            Failure::Status(status) => {
+                Refusal::new(status, u32::from(status) * 100, "The server failed").reply()
+            }
+            Failure::Throttled(retry_after) => Refusal {
+                retry_after,
+                ..Refusal::new(429, 42901, "Too Many Requests")
+            }
+            .reply(),
+            // There are no tokens to revoke: a request is refused as if it were signed with another key.
+            Failure::TokenRevoked => {
+                Refusal::new(401, 40103, "Invalid signature in request credentials").reply()
+            }
+            Failure::ScopeMissing => Refusal::forbidden().reply(),
+            Failure::InBody { code, message } => Refusal::new(200, code, message).reply(),
         }
-        let endpoint = Endpoint::of(&request);
-        shared.log.count(endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, endpoint).await;
-        if shared.log.is_on() {
-            let target = match request.query_text.as_str() {
-                "" => request.path.clone(),
-                query => format!("{}?{query}", request.path),
-            };
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target,
-                endpoint: endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
-        }
-        answer
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
     }
 }
 
-async fn serve(shared: &Shared, request: &Request, endpoint: Endpoint) -> Answer {
-    let fault = shared.faults.take(endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
-        let due = shared.clock.now_ns().saturating_add(wait);
-        shared.clock.wait_until(due).await;
-    }
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => Some(failed(*status)),
-        Some(Fault::Throttled {
-            retry_after_seconds,
-        }) => {
-            let mut refusal = Refusal::new(429, 42901, "Too Many Requests");
-            refusal.retry_after = *retry_after_seconds;
-            Some(refusal.reply())
-        }
-        // There are no tokens to revoke: a request is refused as if it were signed with another key.
-        Some(Fault::TokenRevoked) => {
-            Some(Refusal::new(401, 40103, "Invalid signature in request credentials").reply())
-        }
-        Some(Fault::ScopeMissing) => Some(Refusal::new(403, 40301, "Access forbidden").reply()),
-        Some(Fault::ErrorInBody { code, message }) => Some(encode(
-            200,
-            &json!({"stat": "FAIL", "code": code, "message": message}),
-        )),
-        _ => None,
-    };
-    let reply = early.unwrap_or_else(|| match run(shared, request, endpoint) {
-        Ok(page) => page.reply(),
-        Err(refusal) => refusal.reply(),
-    });
-    match fault {
-        Some(Fault::DropAfterApply) => Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => Answer::Reply(failed(status)),
-        Some(fault) => Answer::Reply(spoil(reply, &fault)),
-        None => Answer::Reply(reply),
-    }
-}
-
-fn failed(status: u16) -> Reply {
-    Refusal::new(status, u32::from(status) * 100, "The server failed").reply()
-}
-
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            body.resize(body.len().saturating_add(*bytes), b' ');
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => {}
-    }
-    reply
-}
-
-fn run(shared: &Shared, request: &Request, endpoint: Endpoint) -> Result<Page, Refusal> {
+fn run(exchange: &Exchange<'_, Vendor>) -> Result<Page, Refusal> {
+    let Exchange {
+        shared,
+        request,
+        endpoint,
+        ..
+    } = *exchange;
     let application = signature::admit(shared, request)?;
     if endpoint
         .needs()
         .is_some_and(|right| !application.rights.contains(&right))
     {
-        return Err(Refusal::new(403, 40301, "Access forbidden"));
+        return Err(Refusal::forbidden());
     }
     let query = request.query();
     let id = user_id(&request.path).unwrap_or_default();

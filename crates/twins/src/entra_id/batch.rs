@@ -1,16 +1,19 @@
 //! Several requests in one: each part is served as if it had come alone, and the replies come in another order.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Shared;
+use super::Vendor;
 use super::auth::invalid_token;
-use super::endpoint::{Endpoint, Route};
-use super::service::{Refusal, encode, serve};
+use super::endpoint::{Endpoint, recognise};
+use super::service::{Refusal, encode};
 use crate::http::{Answer, Reply, Request};
+use crate::service::Exchange;
 
 const MOST_PARTS: usize = 20;
 
@@ -30,9 +33,23 @@ struct Part {
 }
 
 /// Serves a batch. A fault that cuts the connection of a part cuts that of the batch.
-pub(crate) async fn answer(shared: &Shared, request: &Request, now: i64) -> Answer {
+///
+/// A batch is served by way of its parts, which are served like any request: the box ends the circle of types.
+pub(crate) fn answer<'a>(
+    exchange: &'a Exchange<'_, Vendor>,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    Box::pin(served(exchange))
+}
+
+async fn served(exchange: &Exchange<'_, Vendor>) -> Answer {
+    let Exchange {
+        shared,
+        request,
+        now,
+        ..
+    } = *exchange;
     let refused = |refusal: Refusal| Answer::Reply(refusal.reply(now, &shared.ids));
-    if shared.auth.admit(request, now).is_none() {
+    if shared.vendor.auth.admit(request, now).is_none() {
         return refused(invalid_token());
     }
     let parts = match parts(&request.body) {
@@ -43,14 +60,10 @@ pub(crate) async fn answer(shared: &Shared, request: &Request, now: i64) -> Answ
     for part in parts {
         let id = part.id.clone();
         let reply = match alone(request, part) {
-            Ok(part) => {
-                let route = Route::of(&part.method, &part.path);
-                shared.log.count(route.endpoint as usize);
-                match Box::pin(serve(shared, &part, &route)).await {
-                    Answer::Reply(reply) if !reply.torn => reply,
-                    cut => return cut,
-                }
-            }
+            Ok(part) => match Exchange::begin(shared, &part).serve().await {
+                Answer::Reply(reply) if !reply.torn => reply,
+                cut => return cut,
+            },
             Err(message) => Refusal::new(400, "BadRequest", message).reply(now, &shared.ids),
         };
         replies.push(entry(&id, &reply));
@@ -79,7 +92,7 @@ fn alone(whole: &Request, part: Part) -> Result<Request, String> {
     let method = Method::from_bytes(part.method.as_bytes());
     let method = method.map_err(|_| format!("Invalid method '{}'.", part.method))?;
     if !part.url.starts_with('/')
-        || Route::of(&method, &format!("/v1.0{}", part.url)).endpoint == Endpoint::Batch
+        || recognise(&method, &format!("/v1.0{}", part.url)).0 == Endpoint::Batch
     {
         return Err(format!("Invalid request url '{}'.", part.url));
     }

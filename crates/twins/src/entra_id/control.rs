@@ -1,27 +1,16 @@
-//! Control over HTTP for other processes: everything under `/_twin/`. No authentication: whoever reaches the port may
-//! use it, so a twin belongs on a loopback address.
+//! The twin's own control routes.
 
 use std::time::Duration;
 
-use http::Method;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Shared;
 use super::auth::App;
 use super::directory::UserSpec;
-use super::endpoint::Endpoint;
 use super::risk::RiskSpec;
-use super::service::encode;
-use crate::faults::FaultRule;
-use crate::http::{Reply, Request};
+use crate::control::{Call, Outcome, common, done};
 use crate::sync::lock;
-
-#[derive(Debug, Deserialize)]
-struct Advance {
-    millis: u64,
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -32,74 +21,43 @@ struct ConfigChange {
     risk_requests_per_second: Option<u32>,
 }
 
-/// Why a control call was refused: a status and a sentence.
-type Refusal = (u16, String);
-
-fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Refusal> {
-    serde_json::from_slice(&request.body).map_err(|error| (400, error.to_string()))
-}
-
-pub(crate) fn answer(shared: &Shared, request: &Request) -> Reply {
-    match route(shared, request) {
-        Ok(value) => encode(200, &value),
-        Err((status, message)) => encode(status, &json!({"error": message})),
-    }
-}
-
-fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
-    let path = request.path.strip_prefix("/_twin/").unwrap_or_default();
-    let done = || Ok(json!({"ok": true}));
-    match (&request.method, path) {
-        (&Method::GET, "state") => Ok(dump(shared)),
-        (&Method::POST, "clock/advance") => {
-            let by = Duration::from_millis(body::<Advance>(request)?.millis);
-            shared.clock.advance(by);
-            Ok(json!({"now": shared.clock.now()}))
-        }
-        (&Method::POST, "users") => Ok(json!({"id": shared.put_user(body::<UserSpec>(request)?)})),
-        (&Method::POST, "risk") => {
-            let raised = shared.raise(&body::<RiskSpec>(request)?);
+pub(crate) fn route(shared: &Shared, call: &Call<'_>) -> Outcome {
+    match call.route() {
+        ("GET", ["state"]) => Ok(dump(shared)),
+        ("POST", ["users"]) => Ok(json!({"id": shared.put_user(call.body::<UserSpec>()?)})),
+        ("POST", ["risk"]) => {
+            let raised = shared.raise(&call.body::<RiskSpec>()?);
             let id = raised.map_err(|error| (404, error.to_string()))?;
             Ok(json!({"id": id}))
         }
-        (&Method::POST, "apps") => {
-            shared.auth.put_app(body::<App>(request)?);
+        ("POST", ["apps"]) => {
+            shared.vendor.auth.put_app(call.body::<App>()?);
             done()
         }
-        (&Method::POST, "tokens/revoke") => {
-            shared.auth.revoke_all();
+        ("POST", ["tokens", "revoke"]) => {
+            shared.vendor.auth.revoke_all();
             done()
         }
-        (&Method::GET, "faults") => Ok(json!(shared.faults.pending())),
-        (&Method::POST, "faults") => {
-            shared.faults.arm(body::<FaultRule<Endpoint>>(request)?);
+        ("PATCH", ["config"]) => {
+            configure(shared, &call.body()?);
             done()
         }
-        (&Method::DELETE, "faults") => {
-            shared.faults.clear();
-            done()
-        }
-        (&Method::GET, "requests") => Ok(json!(shared.log.records())),
-        (&Method::PATCH, "config") => {
-            configure(shared, &body(request)?);
-            done()
-        }
-        _ => Err((
-            404,
-            format!("no control route {} {}", request.method, request.path),
-        )),
+        _ => common(shared, call),
     }
 }
 
 fn configure(shared: &Shared, change: &ConfigChange) {
     if let Some(millis) = change.settle_millis {
-        *lock(&shared.settle) = Duration::from_millis(millis);
+        shared.set_settle(Duration::from_millis(millis));
     }
     if let Some(seconds) = change.token_lifetime_seconds {
-        shared.auth.set_lifetime(Duration::from_secs(seconds));
+        shared
+            .vendor
+            .auth
+            .set_lifetime(Duration::from_secs(seconds));
     }
     if let Some(requests) = change.risk_requests_per_second {
-        lock(&shared.risk_limit).per_second = (requests > 0).then_some(requests);
+        lock(&shared.vendor.risk_limit).per_second = (requests > 0).then_some(requests);
     }
 }
 
@@ -120,10 +78,6 @@ fn dump(shared: &Shared) -> Value {
         })
         .collect();
     let detections: Vec<_> = shared.risk().shown(now).cloned().collect();
-    let counters = Endpoint::ALL.iter().map(|endpoint| {
-        let count = shared.log.counted(*endpoint as usize);
-        (endpoint.name().to_owned(), count.into())
-    });
     let subscriptions: Vec<_> = shared.subscriptions().0.values().cloned().collect();
     json!({
         "now": shared.clock.now(),
@@ -131,8 +85,8 @@ fn dump(shared: &Shared) -> Value {
         "users": users,
         "risk_detections": detections,
         "subscriptions": subscriptions,
-        "live_tokens": shared.auth.live_tokens(now),
+        "live_tokens": shared.vendor.auth.live_tokens(now),
         "faults": shared.faults.pending(),
-        "counters": Value::Object(counters.collect()),
+        "counters": shared.counters(),
     })
 }

@@ -1,9 +1,9 @@
 //! The endpoints the twin serves: how a request is recognised, and which application permissions admit it.
 
-use std::str::FromStr;
-
 use http::Method;
 use serde::{Deserialize, Serialize};
+
+use crate::endpoint::endpoints;
 
 macro_rules! permissions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -47,136 +47,97 @@ permissions! {
     RiskyUserWrite = "IdentityRiskyUser.ReadWrite.All";
 }
 
-macro_rules! endpoints {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal needs [$($permission:ident),*];)*) => {
-        /// What a request is for. Fault rules and counters go by this.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[non_exhaustive]
-        pub enum Endpoint { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
-
-        impl Endpoint {
-            /// Every endpoint, in the order they are counted.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The name in fault rules and listings.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// Any one of these admits a request; none needed when there are none.
-            pub(crate) const fn needs(self) -> &'static [Permission] {
-                match self { $(Self::$variant => &[$(Permission::$permission),*],)* }
-            }
-        }
-    };
-}
-
 endpoints! {
     /// `POST /{tenant}/oauth2/v2.0/token`
-    Token = "token" needs [];
+    Token = "token",
     /// `GET /users/{id}`
-    UserRead = "user_read" needs [UserRead];
+    UserRead = "user_read",
     /// `GET /users`
-    UserSearch = "user_search" needs [UserRead];
+    UserSearch = "user_search",
     /// `PATCH /users/{id}`; what it needs depends on the members it sets.
-    UserUpdate = "user_update" needs [];
+    UserUpdate = "user_update",
     /// `POST /users/{id}/revokeSignInSessions`
-    RevokeSessions = "revoke_sessions" needs [UserRevokeSessions];
+    RevokeSessions = "revoke_sessions",
     /// `GET /users/{id}/transitiveMemberOf/microsoft.graph.directoryRole`
-    UserRoles = "user_roles" needs [UserRead];
+    UserRoles = "user_roles",
     /// `POST /users/{id}/checkMemberGroups`; reading users is needed as well.
-    MemberGroups = "member_groups" needs [GroupMemberRead];
+    MemberGroups = "member_groups",
     /// `GET /groups/{id}`
-    GroupRead = "group_read" needs [GroupMemberRead];
+    GroupRead = "group_read",
     /// `GET /directoryRoles/{id}/members/microsoft.graph.user`
-    RoleMembers = "role_members" needs [RoleRead];
+    RoleMembers = "role_members",
     /// `GET /domains/{name}`
-    DomainRead = "domain_read" needs [DomainRead];
+    DomainRead = "domain_read",
     /// `GET /identityProtection/riskDetections`
-    RiskDetections = "risk_detections" needs [RiskEventRead];
+    RiskDetections = "risk_detections",
     /// `GET /identityProtection/riskDetections/{id}`
-    RiskDetection = "risk_detection" needs [RiskEventRead];
+    RiskDetection = "risk_detection",
     /// `GET /identityProtection/riskyUsers`
-    RiskyUsers = "risky_users" needs [RiskyUserRead, RiskyUserWrite];
+    RiskyUsers = "risky_users",
     /// `GET /identityProtection/riskyUsers/{id}`
-    RiskyUser = "risky_user" needs [RiskyUserRead, RiskyUserWrite];
+    RiskyUser = "risky_user",
     /// `POST /identityProtection/riskyUsers/confirmCompromised`
-    ConfirmCompromised = "confirm_compromised" needs [RiskyUserWrite];
+    ConfirmCompromised = "confirm_compromised",
     /// `POST /identityProtection/riskyUsers/dismiss`
-    DismissRisk = "dismiss_risk" needs [RiskyUserWrite];
+    DismissRisk = "dismiss_risk",
     /// `POST /subscriptions`
-    SubscriptionCreate = "subscription_create" needs [UserRead];
+    SubscriptionCreate = "subscription_create",
     /// `PATCH /subscriptions/{id}`
-    SubscriptionRenew = "subscription_renew" needs [UserRead];
+    SubscriptionRenew = "subscription_renew",
     /// `DELETE /subscriptions/{id}`
-    SubscriptionDelete = "subscription_delete" needs [UserRead];
+    SubscriptionDelete = "subscription_delete",
     /// `POST /$batch`; its parts count at their own endpoints as well.
-    Batch = "batch" needs [];
+    Batch = "batch",
     /// Anything else.
-    Unknown = "unknown" needs [];
+    Unknown = "unknown",
 }
 
-/// A request's endpoint and the id in its path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Route {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) id: String,
-}
-
-impl Route {
-    /// `path` is still percent-encoded, so that an encoded slash stays inside its segment.
-    pub(crate) fn of(method: &Method, path: &str) -> Self {
-        let steps: Vec<String> = path
-            .trim_start_matches('/')
-            .split('/')
-            .map(crate::http::percent_decode)
-            .collect();
-        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        use Endpoint as E;
-        let (endpoint, id) = match (method.as_str(), steps.as_slice()) {
-            ("POST", [tenant, "oauth2", "v2.0", "token"]) => (E::Token, *tenant),
-            ("GET", ["v1.0", "users"]) => (E::UserSearch, ""),
-            ("GET", ["v1.0", "users", id]) => (E::UserRead, *id),
-            ("PATCH", ["v1.0", "users", id]) => (E::UserUpdate, *id),
-            ("POST", ["v1.0", "users", id, action]) if named(action, "revokeSignInSessions") => {
-                (E::RevokeSessions, *id)
-            }
-            ("GET", ["v1.0", "users", id, "transitiveMemberOf", cast])
-                if named(cast, "directoryRole") =>
-            {
-                (E::UserRoles, *id)
-            }
-            ("POST", ["v1.0", "users", id, action]) if named(action, "checkMemberGroups") => {
-                (E::MemberGroups, *id)
-            }
-            ("GET", ["v1.0", "groups", id]) => (E::GroupRead, *id),
-            ("GET", ["v1.0", "directoryRoles", id, "members", cast]) if named(cast, "user") => {
-                (E::RoleMembers, *id)
-            }
-            ("GET", ["v1.0", "domains", id]) => (E::DomainRead, *id),
-            ("GET", ["v1.0", "identityProtection", "riskDetections"]) => (E::RiskDetections, ""),
-            ("GET", ["v1.0", "identityProtection", "riskDetections", id]) => {
-                (E::RiskDetection, *id)
-            }
-            ("GET", ["v1.0", "identityProtection", "riskyUsers"]) => (E::RiskyUsers, ""),
-            ("GET", ["v1.0", "identityProtection", "riskyUsers", id]) => (E::RiskyUser, *id),
-            ("POST", ["v1.0", "identityProtection", "riskyUsers", action]) => match *action {
-                action if named(action, "confirmCompromised") => (E::ConfirmCompromised, ""),
-                action if named(action, "dismiss") => (E::DismissRisk, ""),
-                _ => (E::Unknown, ""),
-            },
-            ("POST", ["v1.0", "$batch"]) => (E::Batch, ""),
-            ("POST", ["v1.0", "subscriptions"]) => (E::SubscriptionCreate, ""),
-            ("PATCH", ["v1.0", "subscriptions", id]) => (E::SubscriptionRenew, *id),
-            ("DELETE", ["v1.0", "subscriptions", id]) => (E::SubscriptionDelete, *id),
-            _ => (E::Unknown, ""),
-        };
-        Self {
-            endpoint,
-            id: id.to_owned(),
+/// What a request is for, and the id in its path. `path` is still percent-encoded, so that an encoded slash stays inside its segment.
+pub(crate) fn recognise(method: &Method, path: &str) -> (Endpoint, String) {
+    let steps: Vec<String> = path
+        .trim_start_matches('/')
+        .split('/')
+        .map(crate::http::percent_decode)
+        .collect();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    use Endpoint as E;
+    let (endpoint, id) = match (method.as_str(), steps.as_slice()) {
+        ("POST", [tenant, "oauth2", "v2.0", "token"]) => (E::Token, *tenant),
+        ("GET", ["v1.0", "users"]) => (E::UserSearch, ""),
+        ("GET", ["v1.0", "users", id]) => (E::UserRead, *id),
+        ("PATCH", ["v1.0", "users", id]) => (E::UserUpdate, *id),
+        ("POST", ["v1.0", "users", id, action]) if named(action, "revokeSignInSessions") => {
+            (E::RevokeSessions, *id)
         }
-    }
+        ("GET", ["v1.0", "users", id, "transitiveMemberOf", cast])
+            if named(cast, "directoryRole") =>
+        {
+            (E::UserRoles, *id)
+        }
+        ("POST", ["v1.0", "users", id, action]) if named(action, "checkMemberGroups") => {
+            (E::MemberGroups, *id)
+        }
+        ("GET", ["v1.0", "groups", id]) => (E::GroupRead, *id),
+        ("GET", ["v1.0", "directoryRoles", id, "members", cast]) if named(cast, "user") => {
+            (E::RoleMembers, *id)
+        }
+        ("GET", ["v1.0", "domains", id]) => (E::DomainRead, *id),
+        ("GET", ["v1.0", "identityProtection", "riskDetections"]) => (E::RiskDetections, ""),
+        ("GET", ["v1.0", "identityProtection", "riskDetections", id]) => (E::RiskDetection, *id),
+        ("GET", ["v1.0", "identityProtection", "riskyUsers"]) => (E::RiskyUsers, ""),
+        ("GET", ["v1.0", "identityProtection", "riskyUsers", id]) => (E::RiskyUser, *id),
+        ("POST", ["v1.0", "identityProtection", "riskyUsers", action]) => match *action {
+            action if named(action, "confirmCompromised") => (E::ConfirmCompromised, ""),
+            action if named(action, "dismiss") => (E::DismissRisk, ""),
+            _ => (E::Unknown, ""),
+        },
+        ("POST", ["v1.0", "$batch"]) => (E::Batch, ""),
+        ("POST", ["v1.0", "subscriptions"]) => (E::SubscriptionCreate, ""),
+        ("PATCH", ["v1.0", "subscriptions", id]) => (E::SubscriptionRenew, *id),
+        ("DELETE", ["v1.0", "subscriptions", id]) => (E::SubscriptionDelete, *id),
+        _ => (E::Unknown, ""),
+    };
+    (endpoint, id.to_owned())
 }
 
 /// Casts and actions are written with the namespace, with its alias, and actions also bare.
@@ -188,6 +149,27 @@ fn named(step: &str, name: &str) -> bool {
 }
 
 impl Endpoint {
+    /// Any one of these admits a request; none needed when there are none. What `UserUpdate` needs depends on the members
+    /// it sets.
+    pub(crate) const fn needs(self) -> &'static [Permission] {
+        match self {
+            Self::UserRead | Self::UserSearch | Self::UserRoles => &[Permission::UserRead],
+            Self::SubscriptionCreate | Self::SubscriptionRenew | Self::SubscriptionDelete => {
+                &[Permission::UserRead]
+            }
+            Self::RevokeSessions => &[Permission::UserRevokeSessions],
+            Self::MemberGroups | Self::GroupRead => &[Permission::GroupMemberRead],
+            Self::RoleMembers => &[Permission::RoleRead],
+            Self::DomainRead => &[Permission::DomainRead],
+            Self::RiskDetections | Self::RiskDetection => &[Permission::RiskEventRead],
+            Self::RiskyUsers | Self::RiskyUser => {
+                &[Permission::RiskyUserRead, Permission::RiskyUserWrite]
+            }
+            Self::ConfirmCompromised | Self::DismissRisk => &[Permission::RiskyUserWrite],
+            Self::Token | Self::UserUpdate | Self::Batch | Self::Unknown => &[],
+        }
+    }
+
     /// Whether it counts against the limit of Identity Protection.
     pub(crate) const fn is_identity_protection(self) -> bool {
         matches!(
@@ -202,43 +184,29 @@ impl Endpoint {
     }
 }
 
-impl FromStr for Endpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|endpoint| endpoint.name() == text);
-        found
-            .copied()
-            .ok_or_else(|| format!("no endpoint named `{text}`"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_encoded_slash_does_not_split_an_id() {
-        let route = Route::of(&Method::GET, "/v1.0/users/a%2Fb%23EXT%23");
-        assert_eq!(route.endpoint, Endpoint::UserRead);
-        assert_eq!(route.id, "a/b#EXT#");
+        let (endpoint, id) = recognise(&Method::GET, "/v1.0/users/a%2Fb%23EXT%23");
+        assert_eq!(endpoint, Endpoint::UserRead);
+        assert_eq!(id, "a/b#EXT#");
     }
 
     #[test]
     fn casts_and_actions_are_known_by_every_spelling() {
         for spelled in ["microsoft.graph.directoryRole", "graph.directoryRole"] {
             let path = format!("/v1.0/users/x/transitiveMemberOf/{spelled}");
-            assert_eq!(Route::of(&Method::GET, &path).endpoint, Endpoint::UserRoles);
+            assert_eq!(recognise(&Method::GET, &path).0, Endpoint::UserRoles);
         }
         for spelled in [
             "revokeSignInSessions",
             "microsoft.graph.revokeSignInSessions",
         ] {
             let path = format!("/v1.0/users/x/{spelled}");
-            assert_eq!(
-                Route::of(&Method::POST, &path).endpoint,
-                Endpoint::RevokeSessions
-            );
+            assert_eq!(recognise(&Method::POST, &path).0, Endpoint::RevokeSessions);
         }
     }
 }

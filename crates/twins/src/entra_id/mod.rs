@@ -19,7 +19,7 @@ mod service;
 mod subscriptions;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,13 +34,9 @@ pub use endpoint::{Endpoint, Permission};
 pub use risk::{RiskSpec, RiskyUser};
 pub use subscriptions::Subscription;
 
-use crate::Error;
 use crate::clock::{Clock, Pace, nanos};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
 use crate::sync::lock;
+use crate::{Error, Twin};
 use auth::Auth;
 use directory::{Directory, User};
 use risk::Risk;
@@ -124,43 +120,39 @@ pub(crate) struct RiskLimit {
     pub(crate) used: u32,
 }
 
-/// Everything a request can reach.
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
+pub struct Vendor {
     pub(crate) auth: Auth,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
     pub(crate) risk_limit: Mutex<RiskLimit>,
     settle: Mutex<Duration>,
-    address: OnceLock<SocketAddr>,
     directory: Mutex<Directory>,
     risk: Mutex<Risk>,
     subscriptions: Mutex<Subscriptions>,
 }
 
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
-        lock(&self.directory)
+        lock(&self.vendor.directory)
     }
 
     pub(crate) fn risk(&self) -> MutexGuard<'_, Risk> {
-        lock(&self.risk)
+        lock(&self.vendor.risk)
     }
 
     pub(crate) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
-        lock(&self.subscriptions)
+        lock(&self.vendor.subscriptions)
     }
 
     /// How long reads lag, in nanoseconds.
     pub(crate) fn settle(&self) -> i64 {
-        nanos(*lock(&self.settle))
+        nanos(*lock(&self.vendor.settle))
     }
 
-    pub(crate) fn base(&self) -> String {
-        let address = self.address.get();
-        address.map_or_else(String::new, |address| format!("http://{address}"))
+    pub(crate) fn set_settle(&self, settle: Duration) {
+        *lock(&self.vendor.settle) = settle;
     }
 
     pub(crate) fn put_user(&self, mut spec: UserSpec) -> String {
@@ -192,12 +184,8 @@ impl Shared {
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct EntraId {
-    shared: Arc<Shared>,
-    server: Server,
-}
+/// A running twin. Its base URL stands for the vendor's login host and for its API host.
+pub type EntraId = Twin<Vendor>;
 
 impl EntraId {
     /// Starts a twin on the current Tokio runtime.
@@ -206,64 +194,31 @@ impl EntraId {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
-        let shared = Arc::new(Shared {
-            clock,
-            ids: Ids::seeded(seed),
+        let vendor = Vendor {
             auth: Auth::new(TENANT, config.token_lifetime, config.apps),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
             risk_limit: Mutex::new(RiskLimit {
                 per_second: config.risk_requests_per_second,
                 second: i64::MIN,
                 used: 0,
             }),
             settle: Mutex::new(config.settle),
-            address: OnceLock::new(),
             directory: Mutex::new(Directory {
                 federated: config.federated_domains,
                 ..Directory::default()
             }),
             risk: Mutex::new(Risk::default()),
             subscriptions: Mutex::new(Subscriptions::default()),
-        });
+        };
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
         for user in config.users {
             shared.put_user(user);
         }
-        let service = Arc::new(service::Service(Arc::clone(&shared)));
-        let server = serve(config.listen, service)
-            .await
-            .map_err(|source| Error::Listen {
-                address: config.listen,
-                source,
-            })?;
-        // Requests before this line would see links without a host; nobody knows the address yet.
-        shared.address.set(server.address()).ok();
-        Ok(Self { shared, server })
-    }
-
-    /// What a client takes for the vendor's login host and API host, for example `http://127.0.0.1:40123`.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
-    // Time.
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
+        Self::serve(config.listen, shared).await
     }
 
     /// Changes how long reads lag behind writes from now on.
     pub fn set_settle(&self, settle: Duration) {
-        *lock(&self.shared.settle) = settle;
+        self.shared.set_settle(settle);
     }
 
     // The directory.
@@ -384,38 +339,11 @@ impl EntraId {
 
     /// Adds an app or replaces the one with the same client id.
     pub fn put_app(&self, app: App) {
-        self.shared.auth.put_app(app);
+        self.shared.vendor.auth.put_app(app);
     }
 
     /// Revokes every token.
     pub fn revoke_tokens(&self) {
-        self.shared.auth.revoke_all();
-    }
-
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
-
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
+        self.shared.vendor.auth.revoke_all();
     }
 }

@@ -94,7 +94,7 @@ fn next_link(cx: &Cx<'_>, collection: &str, last: &str) -> String {
     query.push(format!("$skiptoken={}", URL_SAFE_NO_PAD.encode(last)));
     format!(
         "{}/v1.0/identityProtection/{collection}?{}",
-        cx.shared.base(),
+        cx.shared.origin(),
         query.join("&")
     )
 }

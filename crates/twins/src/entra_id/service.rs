@@ -1,17 +1,15 @@
-//! The way of one request: recognise it, let a fault strike, admit the caller, run the call, finish the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a caller is admitted, the call run, the reply finished.
 
 use serde_json::{Value, json};
 
 use super::auth::{Caller, invalid_token};
-use super::endpoint::{Endpoint, Permission, Route};
-use super::{Shared, batch, calls, control, groups, risk_calls};
-use crate::clock::{rfc3339_seconds, timestamp};
-use crate::faults::Fault;
-use crate::http::{Answer, Query, Reply, Request};
+use super::endpoint::{Endpoint, Permission, recognise};
+use super::{Shared, Vendor, batch, calls, groups, risk_calls};
+use crate::clock::rfc3339_seconds;
+use crate::control::{self, Outcome};
+use crate::http::{self, Answer, Query, Reply, Request};
 use crate::ids::Ids;
-use crate::requests::{RequestRecord, body_text};
+use crate::service::{Exchange, Failure, Simulate};
 use crate::sync::lock;
 
 /// Why a call is refused.
@@ -66,7 +64,7 @@ impl Refusal {
 }
 
 pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    let mut reply = Reply::json(status, body.to_string());
+    let mut reply = http::encode(status, body);
     reply.content_type = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
     reply
 }
@@ -94,99 +92,63 @@ impl Cx<'_> {
     }
 
     pub(crate) fn context(&self, what: &str) -> String {
-        format!("{}/v1.0/$metadata#{what}", self.shared.base())
+        format!("{}/v1.0/$metadata#{what}", self.shared.origin())
     }
 }
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Service(pub(crate) Arc<Shared>);
-
-impl crate::http::Service for Service {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
-        }
-        let route = Route::of(&request.method, &request.path);
-        shared.log.count(route.endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, &route).await;
-        if shared.log.is_on() {
-            let target = match request.query_text.as_str() {
-                "" => request.path,
-                text => format!("{}?{text}", request.path),
-            };
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target,
-                endpoint: route.endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
-        }
-        answer
-    }
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
 }
 
-/// Serves a request, or a part of a batch.
-pub(crate) async fn serve(shared: &Shared, request: &Request, route: &Route) -> Answer {
-    let endpoint = route.endpoint;
-    let fault = shared.faults.take(endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis).unwrap_or(i64::MAX);
-        let due = shared
-            .clock
-            .now_ns()
-            .saturating_add(wait.saturating_mul(1_000_000));
-        shared.clock.wait_until(due).await;
+impl Simulate for Vendor {
+    /// The id in the path.
+    type Call = String;
+
+    fn recognise(_: &Shared, request: &Request) -> (Endpoint, String) {
+        recognise(&request.method, &request.path)
     }
-    let now = shared.clock.now_ns();
-    let refuse = |refusal: Refusal| refusal.reply(now, &shared.ids);
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => Some(refuse(failed(*status))),
-        Some(Fault::Throttled {
-            retry_after_seconds,
-        }) => Some(throttled(shared, now, *retry_after_seconds)),
-        Some(Fault::TokenRevoked) => {
-            shared.auth.forget_presented(request);
-            Some(refuse(invalid_token()))
+
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        let Exchange {
+            shared,
+            endpoint,
+            now,
+            ..
+        } = *exchange;
+        if endpoint.is_identity_protection() && !shared.spend(now) {
+            return Answer::Reply(throttled(shared, now, None));
         }
-        Some(Fault::ScopeMissing) => Some(refuse(Refusal::forbidden())),
-        Some(Fault::ErrorInBody { message, .. }) => {
-            let refusal = Refusal::new(200, "UnknownError", message.clone());
-            Some(refuse(refusal))
+        match endpoint {
+            Endpoint::Batch => batch::answer(exchange).await,
+            _ => Answer::Reply(run(exchange)),
         }
-        _ if endpoint.is_identity_protection() && !shared.spend(now) => {
-            Some(throttled(shared, now, None))
-        }
-        _ => None,
-    };
-    let reply = match early {
-        Some(reply) => reply,
-        None if endpoint == Endpoint::Batch => match batch::answer(shared, request, now).await {
-            Answer::Reply(reply) => reply,
-            cut => return cut,
-        },
-        None => run(shared, request, route, now),
-    };
-    let reply = match fault {
-        Some(Fault::DropAfterApply) => return Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => refuse(failed(status)),
-        Some(fault) => spoil(reply, &fault),
-        None => reply,
-    };
-    let id = shared.ids.uuid();
-    Answer::Reply(
+    }
+
+    fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        let Exchange { shared, now, .. } = *exchange;
+        let refusal = match *failure {
+            Failure::Status(status) => failed(status),
+            Failure::Throttled(seconds) => return throttled(shared, now, seconds),
+            Failure::TokenRevoked => {
+                shared.vendor.auth.forget_presented(exchange.request);
+                invalid_token()
+            }
+            Failure::ScopeMissing => Refusal::forbidden(),
+            Failure::InBody { message, .. } => Refusal::new(200, "UnknownError", message),
+        };
+        refusal.reply(now, &shared.ids)
+    }
+
+    fn finish(exchange: &Exchange<'_, Self>, reply: Reply) -> Reply {
+        let id = exchange.shared.ids.uuid();
         reply
             .header("request-id", &id)
-            .header("client-request-id", &id),
-    )
+            .header("client-request-id", &id)
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
+    }
 }
 
 fn failed(status: u16) -> Refusal {
@@ -209,54 +171,38 @@ fn throttled(shared: &Shared, now: i64, seconds: Option<u64>) -> Reply {
     }
 }
 
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            body.resize(body.len().saturating_add(*bytes), b' ');
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => return reply,
-    }
-    // A damaged reply has a body, whatever the endpoint's own would have had.
-    if reply.status == 204 {
-        reply.status = 200;
-    }
-    reply
-}
-
-fn run(shared: &Shared, request: &Request, route: &Route, now: i64) -> Reply {
-    match route.endpoint {
-        Endpoint::Token => return shared.auth.issue(request, &route.id, now, &shared.ids),
+fn run(exchange: &Exchange<'_, Vendor>) -> Reply {
+    let Exchange {
+        shared,
+        request,
+        endpoint,
+        ref call,
+        now,
+    } = *exchange;
+    let auth = &shared.vendor.auth;
+    match endpoint {
+        Endpoint::Token => return auth.issue(request, call, now, &shared.ids),
         Endpoint::Unknown => {
             let message = format!("Resource not found for the segment '{}'.", request.path);
             return Refusal::new(400, "BadRequest", message).reply(now, &shared.ids);
         }
         _ => {}
     }
-    let answer = match shared.auth.admit(request, now) {
+    let answer = match auth.admit(request, now) {
         None => Err(invalid_token()),
         Some(caller) => {
-            let needs = route.endpoint.needs();
+            let needs = endpoint.needs();
             let query = request.query();
             let cx = Cx {
                 shared,
                 caller: &caller,
                 request,
                 query: &query,
-                id: &route.id,
+                id: call,
                 now,
             };
             match needs.is_empty() || needs.iter().any(|needed| caller.may(*needed)) {
-                true => call(&cx, route.endpoint),
+                true => answered(&cx, endpoint),
                 false => Err(Refusal::forbidden()),
             }
         }
@@ -264,7 +210,7 @@ fn run(shared: &Shared, request: &Request, route: &Route, now: i64) -> Reply {
     answer.unwrap_or_else(|refusal| refusal.reply(now, &shared.ids))
 }
 
-fn call(cx: &Cx<'_>, endpoint: Endpoint) -> Result<Reply, Refusal> {
+fn answered(cx: &Cx<'_>, endpoint: Endpoint) -> Result<Reply, Refusal> {
     match endpoint {
         Endpoint::UserRead => calls::read_user(cx),
         Endpoint::UserSearch => calls::search_users(cx),
@@ -298,7 +244,7 @@ fn call(cx: &Cx<'_>, endpoint: Endpoint) -> Result<Reply, Refusal> {
 impl Shared {
     /// Takes one request out of Identity Protection's limit, which all apps of a tenant share.
     fn spend(&self, now: i64) -> bool {
-        let mut limit = lock(&self.risk_limit);
+        let mut limit = lock(&self.vendor.risk_limit);
         let Some(per_second) = limit.per_second else {
             return true;
         };

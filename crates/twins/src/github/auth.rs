@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::service::{Refusal, encode};
+use super::service::Refusal;
 use crate::clock::{nanos, rfc3339_seconds};
-use crate::http::{Reply, Request};
+use crate::http::{Reply, Request, encode};
 
 /// The personal token that every twin knows.
 pub const TOKEN: &str = "ghp_twin0000000000000000000000000000000";
@@ -172,7 +172,7 @@ pub(crate) fn installation_token(
     let end = shared
         .clock
         .now_ns()
-        .saturating_add(nanos(shared.token_lifetime));
+        .saturating_add(nanos(shared.vendor.token_lifetime));
     let token = format!("ghs_{}", shared.ids.hex(2));
     let rights = shared.forge().app_rights.clone();
     put(

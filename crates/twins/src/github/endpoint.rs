@@ -1,73 +1,55 @@
 //! The calls the twin knows, and what each of them needs.
 
-use serde::{Deserialize, Serialize};
-
 use super::auth::Right;
+use crate::endpoint::endpoints;
 use crate::http::Request;
-
-macro_rules! endpoints {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal needs $right:expr;)*) => {
-        /// What a request is for. Fault rules and counters go by this.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        #[non_exhaustive]
-        pub enum Endpoint { $($(#[$doc])* $variant,)* }
-
-        impl Endpoint {
-            /// Every endpoint, in the order they are counted.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The name as fault rules spell it.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            pub(crate) const fn needs(self) -> Option<Right> {
-                match self { $(Self::$variant => $right,)* }
-            }
-        }
-    };
-}
 
 endpoints! {
     /// `POST /app/installations/{id}/access_tokens`
-    InstallationToken = "installation_token" needs None;
+    InstallationToken = "installation_token",
     /// `GET /user`
-    OwnUser = "own_user" needs None;
+    OwnUser = "own_user",
     /// `GET /users/{login}` and `GET /user/{id}`
-    ReadUser = "read_user" needs None;
+    ReadUser = "read_user",
     /// `GET /orgs/{org}/memberships/{login}`
-    ReadMembership = "read_membership" needs Some(Right::Members);
+    ReadMembership = "read_membership",
     /// `PUT /orgs/{org}/memberships/{login}`
-    SetMembership = "set_membership" needs Some(Right::MembersWrite);
+    SetMembership = "set_membership",
     /// `DELETE /orgs/{org}/memberships/{login}`
-    RemoveMembership = "remove_membership" needs Some(Right::MembersWrite);
+    RemoveMembership = "remove_membership",
     /// `GET /orgs/{org}/members`
-    ListMembers = "list_members" needs Some(Right::Members);
+    ListMembers = "list_members",
     /// `PUT /users/{login}/suspended`
-    Suspend = "suspend" needs Some(Right::SiteAdmin);
+    Suspend = "suspend",
     /// `DELETE /users/{login}/suspended`
-    Unsuspend = "unsuspend" needs Some(Right::SiteAdmin);
+    Unsuspend = "unsuspend",
     /// `GET /scim/v2/enterprises/{enterprise}/Users`
-    FindManaged = "find_managed" needs Some(Right::Scim);
+    FindManaged = "find_managed",
     /// `GET /scim/v2/enterprises/{enterprise}/Users/{id}`
-    ReadManaged = "read_managed" needs Some(Right::Scim);
+    ReadManaged = "read_managed",
     /// `PATCH /scim/v2/enterprises/{enterprise}/Users/{id}`
-    ChangeManaged = "change_managed" needs Some(Right::Scim);
+    ChangeManaged = "change_managed",
     /// `GET /orgs/{org}/secret-scanning/alerts`
-    SecretAlerts = "secret_alerts" needs Some(Right::SecretAlerts);
+    SecretAlerts = "secret_alerts",
     /// Anything else.
-    Unknown = "unknown" needs None;
+    Unknown = "unknown",
 }
 
-/// A recognised request: what it is for and the last part of its path.
-pub(crate) struct Call {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) subject: String,
+impl Endpoint {
+    pub(crate) const fn needs(self) -> Option<Right> {
+        match self {
+            Self::ReadMembership | Self::ListMembers => Some(Right::Members),
+            Self::SetMembership | Self::RemoveMembership => Some(Right::MembersWrite),
+            Self::Suspend | Self::Unsuspend => Some(Right::SiteAdmin),
+            Self::FindManaged | Self::ReadManaged | Self::ChangeManaged => Some(Right::Scim),
+            Self::SecretAlerts => Some(Right::SecretAlerts),
+            Self::InstallationToken | Self::OwnUser | Self::ReadUser | Self::Unknown => None,
+        }
+    }
 }
 
-/// Recognises a request. An Enterprise Server's paths begin with `/api/v3`.
-pub(crate) fn recognise(request: &Request) -> Call {
+/// What a request is for, and whom its path names. An Enterprise Server's paths begin with `/api/v3`.
+pub(crate) fn recognise(request: &Request) -> (Endpoint, String) {
     let path = request
         .path
         .strip_prefix("/api/v3")
@@ -107,8 +89,5 @@ pub(crate) fn recognise(request: &Request) -> Call {
         },
         _ => (Endpoint::Unknown, ""),
     };
-    Call {
-        endpoint,
-        subject: subject.to_owned(),
-    }
+    (endpoint, subject.to_owned())
 }

@@ -14,7 +14,7 @@ mod scim;
 mod service;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,13 +25,9 @@ pub use endpoint::Endpoint;
 pub use people::{Membership, User};
 pub use scim::ManagedUser;
 
-use crate::Error;
 use crate::clock::{Clock, Pace};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
 use crate::sync::lock;
+use crate::{Error, Twin};
 
 /// The organization every twin has.
 pub const ORGANIZATION: &str = "acme";
@@ -120,29 +116,23 @@ pub(crate) struct Forge {
     pub(crate) app_rights: Vec<Right>,
 }
 
-/// Everything a request can reach.
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
+pub struct Vendor {
     pub(crate) token_lifetime: Duration,
     forge: Mutex<Forge>,
 }
 
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn forge(&self) -> MutexGuard<'_, Forge> {
-        lock(&self.forge)
+        lock(&self.vendor.forge)
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct GitHub {
-    shared: Arc<Shared>,
-    server: Server,
-}
+/// A running twin. Its base URL is what a client of github.com takes; an Enterprise Server's has `/api/v3` behind it.
+pub type GitHub = Twin<Vendor>;
 
 impl GitHub {
     /// Starts a twin on the current Tokio runtime.
@@ -151,14 +141,7 @@ impl GitHub {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
-        let shared = Arc::new(Shared {
-            clock,
-            ids: Ids::seeded(seed),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
+        let vendor = Vendor {
             token_lifetime: config.token_lifetime,
             forge: Mutex::new(Forge {
                 credentials: vec![Credential::personal(TOKEN, OWNER, &Right::ALL)],
@@ -169,42 +152,16 @@ impl GitHub {
                 accepts_after: config.accepts_after,
                 app_rights: Right::ALL.to_vec(),
             }),
-        });
+        };
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
         for user in [User::owner(OWNER)].into_iter().chain(config.users) {
             people::put(&shared, user);
         }
         for user in config.managed {
             scim::put(&shared, user);
         }
-        let service = Arc::new(service::Service(Arc::clone(&shared)));
-        let server = serve(config.listen, service)
-            .await
-            .map_err(|source| Error::Listen {
-                address: config.listen,
-                source,
-            })?;
-        Ok(Self { shared, server })
+        Self::serve(config.listen, shared).await
     }
-
-    /// Base URL as a client of github.com takes it, for example `http://127.0.0.1:40123`. An Enterprise Server's has
-    /// `/api/v3` behind it.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
-    // Time.
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
-    }
-
-    // What the vendor holds.
 
     /// Adds a user, or replaces the one with the same login. Answers the numeric id.
     pub fn put_user(&self, user: User) -> u64 {
@@ -259,37 +216,5 @@ impl GitHub {
     /// How long an invited person takes to accept.
     pub fn set_accepts_after(&self, after: Option<Duration>) {
         self.shared.forge().accepts_after = after;
-    }
-
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// Faults that have not struck yet.
-    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
-        self.shared.faults.pending()
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
-
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
     }
 }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::service::{Refusal, encode, paged};
+use super::service::{Refusal, paged};
 use super::{Credential, ORGANIZATION, Shared};
 use crate::clock::{nanos, rfc3339_seconds};
-use crate::http::{Reply, Request};
+use crate::http::{Reply, Request, encode};
 
 /// What a user is in the organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

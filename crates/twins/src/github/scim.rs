@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::service::{Refusal, encode};
+use super::service::Refusal;
 use crate::clock::nanos;
-use crate::http::{Reply, Request};
+use crate::http::{Reply, Request, encode};
 
 /// A managed user.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,13 @@
-//! The way of one request: recognise it, let a fault strike, admit the token, run the call, finish the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a token is admitted, its call run, the reply finished.
 
 use http::header::{HOST, USER_AGENT};
 use serde_json::{Value, json};
 
-use super::endpoint::{Call, Endpoint, recognise};
-use super::{Credential, Right, Shared, alerts, auth, control, people, scim};
-use crate::clock::timestamp;
-use crate::faults::Fault;
-use crate::http::{Answer, Reply, Request};
-use crate::requests::{RequestRecord, body_text};
+use super::endpoint::{Endpoint, recognise};
+use super::{Credential, Right, Shared, Vendor, alerts, auth, people, scim};
+use crate::control::{self, Outcome};
+use crate::http::{Answer, Reply, Request, encode};
+use crate::service::{Exchange, Failure, Simulate};
 
 /// Why a call is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +54,6 @@ impl Refusal {
         };
         encode(self.status, &body)
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }
 
 /// One page by number, with a `Link` to the next.
@@ -124,141 +117,83 @@ fn linked(reply: Reply, request: &Request, name: &str, value: &str) -> Reply {
     reply.header("link", &link)
 }
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Service(pub(crate) Arc<Shared>);
-
-impl crate::http::Service for Service {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
-        }
-        let call = recognise(&request);
-        shared.log.count(call.endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, &call).await;
-        if shared.log.is_on() {
-            let target = match request.query_text.as_str() {
-                "" => request.path.clone(),
-                query => format!("{}?{query}", request.path),
-            };
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target,
-                endpoint: call.endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
-        }
-        answer
-    }
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
 }
 
-async fn serve(shared: &Shared, request: &Request, call: &Call) -> Answer {
-    let fault = shared.faults.take(call.endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
-        let due = shared.clock.now_ns().saturating_add(wait);
-        shared.clock.wait_until(due).await;
+impl Simulate for Vendor {
+    /// Whom the path names.
+    type Call = String;
+
+    fn recognise(_: &Shared, request: &Request) -> (Endpoint, String) {
+        recognise(request)
     }
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => Some(failed(*status)),
-        // The vendor throttles with 403 as well as with 429, and gives seconds or a moment.
-        Some(Fault::Throttled {
-            retry_after_seconds: Some(seconds),
-        }) => {
-            let refusal = Refusal::new(403, "You have exceeded a secondary rate limit.");
-            Some(refusal.reply().header("retry-after", &seconds.to_string()))
+
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        Answer::Reply(run(exchange).unwrap_or_else(Refusal::reply))
+    }
+
+    fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        match *failure {
+            Failure::Status(status) => Refusal::new(status, "Server Error").reply(),
+            // The vendor throttles with 403 as well as with 429, and gives seconds or a moment.
+            Failure::Throttled(Some(seconds)) => {
+                let refusal = Refusal::new(403, "You have exceeded a secondary rate limit.");
+                refusal.reply().header("retry-after", &seconds.to_string())
+            }
+            Failure::Throttled(None) => Refusal::new(429, "Too Many Requests").reply(),
+            Failure::TokenRevoked => auth::revoke_presented(exchange.shared, exchange.request),
+            Failure::ScopeMissing => forbidden().reply(),
+            Failure::InBody { message, .. } => {
+                encode(200, &json!({"message": message, "status": "500"}))
+            }
         }
-        Some(Fault::Throttled { .. }) => Some(Refusal::new(429, "Too Many Requests").reply()),
-        Some(Fault::TokenRevoked) => Some(auth::revoke_presented(shared, request)),
-        Some(Fault::ScopeMissing) => Some(forbidden().reply()),
-        Some(Fault::ErrorInBody { message, .. }) => {
-            Some(encode(200, &json!({"message": message, "status": "500"})))
-        }
-        _ => None,
-    };
-    let reply = early.unwrap_or_else(|| run(shared, request, call).unwrap_or_else(Refusal::reply));
-    let reply = match fault {
-        Some(Fault::DropAfterApply) => return Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => failed(status),
-        Some(fault) => spoil(reply, &fault),
-        None => reply,
-    };
-    let id = shared.ids.hex(1).to_uppercase();
-    Answer::Reply(reply.header("x-github-request-id", &id))
+    }
+
+    fn finish(exchange: &Exchange<'_, Self>, reply: Reply) -> Reply {
+        let id = exchange.shared.ids.hex(1).to_uppercase();
+        reply.header("x-github-request-id", &id)
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
+    }
 }
 
 fn forbidden() -> Refusal {
     Refusal::new(403, "Resource not accessible by integration")
 }
 
-fn failed(status: u16) -> Reply {
-    Refusal::new(status, "Server Error").reply()
-}
-
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            body.resize(body.len().saturating_add(*bytes), b' ');
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => {}
-    }
-    reply
-}
-
-fn run(shared: &Shared, request: &Request, call: &Call) -> Result<Reply, Refusal> {
+fn run(exchange: &Exchange<'_, Vendor>) -> Result<Reply, Refusal> {
+    let (shared, request) = (exchange.shared, exchange.request);
     if request.header(&USER_AGENT).is_none_or(str::is_empty) {
         return Err(Refusal::new(
             403,
             "Request forbidden by administrative rules.",
         ));
     }
-    let subject = call.subject.as_str();
-    if call.endpoint == Endpoint::InstallationToken {
-        return auth::installation_token(shared, request, subject);
+    if exchange.endpoint == Endpoint::InstallationToken {
+        return auth::installation_token(shared, request, &exchange.call);
     }
     let caller = auth::admit(shared, request)?;
     let scopes = caller.scopes();
-    answered(shared, request, call, &caller).map(|reply| match scopes {
+    answered(exchange, &caller).map(|reply| match scopes {
         Some(scopes) => reply.header("x-oauth-scopes", &scopes),
         None => reply,
     })
 }
 
-fn answered(
-    shared: &Shared,
-    request: &Request,
-    call: &Call,
-    caller: &Credential,
-) -> Result<Reply, Refusal> {
-    let subject = call.subject.as_str();
-    if call
+fn answered(exchange: &Exchange<'_, Vendor>, caller: &Credential) -> Result<Reply, Refusal> {
+    let (shared, request) = (exchange.shared, exchange.request);
+    let subject = exchange.call.as_str();
+    if exchange
         .endpoint
         .needs()
         .is_some_and(|right| !caller.rights.contains(&right))
     {
         return Err(forbidden());
     }
-    match call.endpoint {
+    match exchange.endpoint {
         Endpoint::OwnUser => people::own(shared, caller),
         Endpoint::ReadUser => {
             people::read(shared, subject, caller.rights.contains(&Right::SiteAdmin))

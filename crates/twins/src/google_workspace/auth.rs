@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::directory::Directory;
 use super::endpoint::{Endpoint, Scope};
-use super::wire::{Refusal, encode};
+use super::wire::Refusal;
 use crate::clock::nanos;
-use crate::http::{Query, Reply, Request};
+use crate::http::{Query, Reply, Request, encode};
 use crate::ids::Ids;
 use crate::sync::lock;
 

@@ -1,35 +1,18 @@
-//! Control over HTTP for other processes: everything under `/_twin/`. No authentication: whoever reaches the port may
-//! use it, so a twin belongs on a loopback address.
+//! The twin's own control routes.
 
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Endpoint, Scope};
-use super::wire::encode;
-use super::{AlertSpec, LoginEvent, Shared, User};
-use crate::faults::FaultRule;
-use crate::http::{Reply, Request};
-
-#[derive(Debug, Deserialize)]
-struct Advance {
-    millis: u64,
-}
+use super::{AlertSpec, LoginEvent, Scope, Shared, User};
+use crate::control::{Call, Outcome, common, done};
 
 #[derive(Debug, Deserialize)]
 struct ConfigChange {
     delegated: Option<Vec<Scope>>,
     settle_millis: Option<u64>,
     token_lifetime_seconds: Option<u64>,
-}
-
-/// Why a control call was refused: a status and a sentence.
-type Refusal = (u16, String);
-
-fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Refusal> {
-    serde_json::from_slice(&request.body).map_err(|error| (400, error.to_string()))
 }
 
 pub(crate) fn add_user(shared: &Shared, user: User) -> String {
@@ -46,7 +29,7 @@ pub(crate) fn add_alert(shared: &Shared, alert: &AlertSpec) -> String {
     shared
         .company()
         .alerts
-        .raise(alert, id.clone(), &shared.customer, now);
+        .raise(alert, id.clone(), &shared.vendor.customer, now);
     id
 }
 
@@ -56,79 +39,56 @@ pub(crate) fn add_login_event(shared: &Shared, event: &LoginEvent) {
     let mut company = shared.company();
     let profile = company.users.find(&event.email).map(|user| user.id.clone());
     let about = (profile.as_deref(), qualifier.as_str());
-    company.activities.add(event, about, &shared.customer, now);
+    company
+        .activities
+        .add(event, about, &shared.vendor.customer, now);
 }
 
-pub(crate) fn answer(shared: &Shared, request: &Request) -> Reply {
-    match route(shared, request) {
-        Ok(value) => encode(200, &value),
-        Err((status, message)) => encode(status, &json!({"error": message})),
-    }
-}
-
-fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
-    let path = request.path.strip_prefix("/_twin/").unwrap_or_default();
-    let done = || Ok(json!({"ok": true}));
-    match (request.method.as_str(), path) {
-        ("GET", "state") => {
+pub(crate) fn route(shared: &Shared, call: &Call<'_>) -> Outcome {
+    match call.route() {
+        ("GET", ["state"]) => {
             let company = shared.company();
             Ok(json!({
                 "now": shared.clock.now(),
-                "customer": shared.customer,
+                "customer": shared.vendor.customer,
                 "users": company.users.all(),
                 "alerts": company.alerts.all(),
                 "feedback": company.alerts.feedback(),
                 "faults": shared.faults.pending(),
             }))
         }
-        ("POST", "users") => Ok(json!({"id": add_user(shared, body(request)?)})),
-        ("POST", "alerts") => Ok(json!({"id": add_alert(shared, &body(request)?)})),
-        ("POST", "alerts/raw") => {
-            let document: Map<String, Value> = body(request)?;
+        ("POST", ["users"]) => Ok(json!({"id": add_user(shared, call.body()?)})),
+        ("POST", ["alerts"]) => Ok(json!({"id": add_alert(shared, &call.body()?)})),
+        ("POST", ["alerts", "raw"]) => {
+            let document: Map<String, Value> = call.body()?;
             let id = shared.company().alerts.put(&document);
             let missing = |member: &str| (400, format!("alert document without `{member}`"));
             Ok(json!({"id": id.map_err(missing)?}))
         }
-        ("POST", "login_events") => {
-            add_login_event(shared, &body(request)?);
+        ("POST", ["login_events"]) => {
+            add_login_event(shared, &call.body()?);
             done()
         }
-        ("PATCH", "config") => {
-            let change: ConfigChange = body(request)?;
+        ("PATCH", ["config"]) => {
+            let change: ConfigChange = call.body()?;
             if let Some(scopes) = change.delegated {
-                shared.auth.delegate(scopes);
+                shared.vendor.auth.delegate(scopes);
             }
             if let Some(millis) = change.settle_millis {
                 shared.company().settle = Duration::from_millis(millis);
             }
             if let Some(seconds) = change.token_lifetime_seconds {
-                shared.auth.set_lifetime(Duration::from_secs(seconds));
+                shared
+                    .vendor
+                    .auth
+                    .set_lifetime(Duration::from_secs(seconds));
             }
             done()
         }
-        ("POST", "tokens/revoke") => {
-            shared.auth.revoke_all();
+        ("POST", ["tokens", "revoke"]) => {
+            shared.vendor.auth.revoke_all();
             done()
         }
-        ("POST", "clock/advance") => {
-            let by = Duration::from_millis(body::<Advance>(request)?.millis);
-            shared.clock.advance(by);
-            Ok(json!({"now": shared.clock.now()}))
-        }
-        ("GET", "clock") => Ok(json!({"now": shared.clock.now(), "pace": shared.clock.pace()})),
-        ("GET", "faults") => Ok(json!(shared.faults.pending())),
-        ("POST", "faults") => {
-            shared.faults.arm(body::<FaultRule<Endpoint>>(request)?);
-            done()
-        }
-        ("DELETE", "faults") => {
-            shared.faults.clear();
-            done()
-        }
-        ("GET", "requests") => Ok(json!(shared.log.records())),
-        _ => Err((
-            404,
-            format!("no control route {} {}", request.method, request.path),
-        )),
+        _ => common(shared, call),
     }
 }

@@ -3,6 +3,8 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::endpoints;
+
 /// OAuth scopes that can be delegated to the service account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,55 +47,30 @@ impl Scope {
     }
 }
 
-/// What a request is for. Fault rules and counters go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each name is its own path in `Call::of`")]
-pub enum Endpoint {
-    Token,
-    UserRead,
-    UserList,
-    UserUpdate,
-    UserSignOut,
-    AlertList,
-    AlertRead,
-    AlertFeedback,
-    Activities,
-    Unknown,
+endpoints! {
+    /// `POST /token`
+    Token = "token",
+    /// `GET /admin/directory/v1/users/{key}`
+    UserRead = "user_read",
+    /// `GET /admin/directory/v1/users`
+    UserList = "user_list",
+    /// `PUT` and `PATCH /admin/directory/v1/users/{key}`
+    UserUpdate = "user_update",
+    /// `POST /admin/directory/v1/users/{key}/signOut`
+    UserSignOut = "user_sign_out",
+    /// `GET /v1beta1/alerts`
+    AlertList = "alert_list",
+    /// `GET /v1beta1/alerts/{id}`
+    AlertRead = "alert_read",
+    /// `POST /v1beta1/alerts/{id}/feedback`
+    AlertFeedback = "alert_feedback",
+    /// `GET /admin/reports/v1/activity/users/{user}/applications/{application}`
+    Activities = "activities",
+    /// Anything else.
+    Unknown = "unknown",
 }
 
 impl Endpoint {
-    /// Every endpoint, in the order they are counted.
-    pub const ALL: [Self; 10] = [
-        Self::Token,
-        Self::UserRead,
-        Self::UserList,
-        Self::UserUpdate,
-        Self::UserSignOut,
-        Self::AlertList,
-        Self::AlertRead,
-        Self::AlertFeedback,
-        Self::Activities,
-        Self::Unknown,
-    ];
-
-    /// The name as fault rules spell it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::UserRead => "user_read",
-            Self::UserList => "user_list",
-            Self::UserUpdate => "user_update",
-            Self::UserSignOut => "user_sign_out",
-            Self::AlertList => "alert_list",
-            Self::AlertRead => "alert_read",
-            Self::AlertFeedback => "alert_feedback",
-            Self::Activities => "activities",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// Scopes of which a token needs one.
     pub(crate) const fn scopes(self) -> &'static [Scope] {
         match self {
@@ -115,48 +92,39 @@ impl Endpoint {
     }
 }
 
-/// A request recognised: its endpoint, and the names in its path.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) endpoint: Endpoint,
-    /// The user's key, the alert's id, or the user and application of an audit listing.
-    pub(crate) names: Vec<String>,
-}
-
-impl Call {
-    pub(crate) fn of(method: &Method, path: &str) -> Self {
-        let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        let (endpoint, names): (_, &[&str]) = match (method.as_str(), steps.as_slice()) {
-            ("POST", ["token"]) => (Endpoint::Token, &[]),
-            ("GET", ["admin", "directory", "v1", "users"]) => (Endpoint::UserList, &[]),
-            ("GET", ["admin", "directory", "v1", "users", key]) => (Endpoint::UserRead, &[key]),
-            ("PUT" | "PATCH", ["admin", "directory", "v1", "users", key]) => {
-                (Endpoint::UserUpdate, &[key])
-            }
-            ("POST", ["admin", "directory", "v1", "users", key, "signOut"]) => {
-                (Endpoint::UserSignOut, &[key])
-            }
-            ("GET", ["v1beta1", "alerts"]) => (Endpoint::AlertList, &[]),
-            ("GET", ["v1beta1", "alerts", id]) => (Endpoint::AlertRead, &[id]),
-            ("POST", ["v1beta1", "alerts", id, "feedback"]) => (Endpoint::AlertFeedback, &[id]),
-            (
-                "GET",
-                [
-                    "admin",
-                    "reports",
-                    "v1",
-                    "activity",
-                    "users",
-                    user,
-                    "applications",
-                    application,
-                ],
-            ) => (Endpoint::Activities, &[user, application]),
-            _ => (Endpoint::Unknown, &[]),
-        };
-        let names = names.iter().map(|name| decoded(name)).collect();
-        Self { endpoint, names }
-    }
+/// What a request is for, and the names in its path.
+pub(crate) fn recognise(method: &Method, path: &str) -> (Endpoint, Vec<String>) {
+    let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let (endpoint, names): (_, &[&str]) = match (method.as_str(), steps.as_slice()) {
+        ("POST", ["token"]) => (Endpoint::Token, &[]),
+        ("GET", ["admin", "directory", "v1", "users"]) => (Endpoint::UserList, &[]),
+        ("GET", ["admin", "directory", "v1", "users", key]) => (Endpoint::UserRead, &[key]),
+        ("PUT" | "PATCH", ["admin", "directory", "v1", "users", key]) => {
+            (Endpoint::UserUpdate, &[key])
+        }
+        ("POST", ["admin", "directory", "v1", "users", key, "signOut"]) => {
+            (Endpoint::UserSignOut, &[key])
+        }
+        ("GET", ["v1beta1", "alerts"]) => (Endpoint::AlertList, &[]),
+        ("GET", ["v1beta1", "alerts", id]) => (Endpoint::AlertRead, &[id]),
+        ("POST", ["v1beta1", "alerts", id, "feedback"]) => (Endpoint::AlertFeedback, &[id]),
+        (
+            "GET",
+            [
+                "admin",
+                "reports",
+                "v1",
+                "activity",
+                "users",
+                user,
+                "applications",
+                application,
+            ],
+        ) => (Endpoint::Activities, &[user, application]),
+        _ => (Endpoint::Unknown, &[]),
+    };
+    let names = names.iter().map(|name| decoded(name)).collect();
+    (endpoint, names)
 }
 
 /// A path segment without its percent-encoding.

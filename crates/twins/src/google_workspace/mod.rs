@@ -16,7 +16,7 @@ mod service;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,18 +28,13 @@ pub use auth::{CLIENT_EMAIL, CLIENT_ID};
 pub use directory::User;
 pub use endpoint::{Endpoint, Scope};
 
-use crate::Error;
 use crate::clock::{Clock, Pace};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
 use crate::sync::lock;
+use crate::{Error, Twin};
 use activities::Activities;
 use alerts::AlertTable;
 use auth::Auth;
 use directory::Directory;
-use service::Service;
 
 /// Address of the super administrator that [`Config::default`] knows, for a client to act as.
 pub const ADMIN: &str = "quell-admin@northwind.example";
@@ -119,29 +114,24 @@ pub(crate) struct Company {
     pub(crate) switched_off: Vec<Scope>,
 }
 
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
+pub struct Vendor {
     pub(crate) auth: Auth,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
     pub(crate) customer: String,
     company: Mutex<Company>,
 }
 
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn company(&self) -> MutexGuard<'_, Company> {
-        lock(&self.company)
+        lock(&self.vendor.company)
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct GoogleWorkspace {
-    shared: Arc<Shared>,
-    server: Server,
-}
+/// A running twin. Its base URL stands for every host of the vendor.
+pub type GoogleWorkspace = Twin<Vendor>;
 
 impl GoogleWorkspace {
     /// Starts a twin on the current Tokio runtime.
@@ -150,51 +140,24 @@ impl GoogleWorkspace {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
-        let shared = Arc::new(Shared {
-            clock,
-            ids: Ids::seeded(seed),
+        let vendor = Vendor {
             auth: Auth::new(config.token_lifetime, config.delegated),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
             customer: config.customer,
             company: Mutex::new(Company {
                 settle: config.settle,
                 ..Company::default()
             }),
-        });
+        };
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
         for user in config.users {
             control::add_user(&shared, user);
         }
-        let server = serve(config.listen, Arc::new(Service(Arc::clone(&shared))))
-            .await
-            .map_err(|source| Error::Listen {
-                address: config.listen,
-                source,
-            })?;
-        Ok(Self { shared, server })
-    }
-
-    /// What stands for every host of the vendor, for example `http://127.0.0.1:40123`.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.server.address())
+        Self::serve(config.listen, shared).await
     }
 
     /// The service account's JSON key file, with this twin as the place to ask for tokens.
     pub fn service_account_key(&self) -> String {
         auth::key_file(&format!("{}/token", self.base_url()))
-    }
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
     }
 
     /// Changes how late readers see changes from now on.
@@ -257,13 +220,13 @@ impl GoogleWorkspace {
 
     /// Delegates these scopes to the service account and no others. Tokens that were issued keep theirs.
     pub fn delegate(&self, scopes: &[Scope]) {
-        self.shared.auth.delegate(scopes.to_vec());
+        self.shared.vendor.auth.delegate(scopes.to_vec());
     }
 
     /// Delegates every scope but this one.
     pub fn delegate_all_but(&self, scope: Scope) {
         let rest = Scope::ALL.into_iter().filter(|other| *other != scope);
-        self.shared.auth.delegate(rest.collect());
+        self.shared.vendor.auth.delegate(rest.collect());
     }
 
     /// Switches the service off that this scope is for, in the project the service account belongs to.
@@ -273,44 +236,17 @@ impl GoogleWorkspace {
 
     /// How many tokens were issued that carry this scope.
     pub fn tokens_issued(&self, scope: Scope) -> u64 {
-        self.shared.auth.issued(scope)
+        self.shared.vendor.auth.issued(scope)
     }
 
     /// Revokes every token.
     pub fn revoke_tokens(&self) {
-        self.shared.auth.revoke_all();
+        self.shared.vendor.auth.revoke_all();
     }
 
     /// Changes how long tokens live that are issued from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
-        self.shared.auth.set_lifetime(lifetime);
-    }
-
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
-
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
+        self.shared.vendor.auth.set_lifetime(lifetime);
     }
 
     /// Sets every counter to zero and empties the listing. State stays.

@@ -1,98 +1,54 @@
-//! The way of one request: recognise it, let a fault strike, admit the token, run the call, finish the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a token is admitted, its call run.
 
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Call, Endpoint, Scope};
+use super::endpoint::{Endpoint, Scope, recognise};
 use super::page::page;
-use super::wire::{Refusal, encode};
-use super::{Shared, control};
-use crate::clock::{nanos, timestamp};
-use crate::faults::Fault;
-use crate::http::{Answer, Reply, Request};
-use crate::requests::{RequestRecord, body_text};
+use super::wire::Refusal;
+use super::{Shared, Vendor};
+use crate::clock::nanos;
+use crate::control::{self, Outcome};
+use crate::http::{Answer, Reply, Request, encode};
+use crate::service::{Exchange, Failure, Simulate};
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Service(pub(crate) Arc<Shared>);
-
-impl crate::http::Service for Service {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
-        }
-        let call = Call::of(&request.method, &request.path);
-        shared.log.count(call.endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, &call).await;
-        if shared.log.is_on() {
-            let target = match request.query_text.as_str() {
-                "" => request.path,
-                text => format!("{}?{text}", request.path),
-            };
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target,
-                endpoint: call.endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
-        }
-        answer
-    }
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
 }
 
-async fn serve(shared: &Shared, request: &Request, call: &Call) -> Answer {
-    let endpoint = call.endpoint;
-    let fault = shared.faults.take(endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
-        let due = shared.clock.now_ns().saturating_add(wait);
-        shared.clock.wait_until(due).await;
-    }
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => Some(failed(endpoint, *status)),
-        Some(Fault::Throttled {
-            retry_after_seconds,
-        }) => Some(throttled(endpoint, *retry_after_seconds)),
-        Some(Fault::TokenRevoked) => {
-            shared.auth.forget_presented(request);
-            Some(Refusal::unauthenticated().reply(endpoint))
-        }
-        Some(Fault::ScopeMissing) => Some(Refusal::lacks_scope().reply(endpoint)),
-        Some(Fault::ErrorInBody { code, message }) => Some(encode(
-            200,
-            &json!({"error": {"code": code, "message": message}}),
-        )),
-        _ => None,
-    };
-    let reply = early.unwrap_or_else(|| {
-        let done = run(shared, request, call);
-        done.unwrap_or_else(|refusal| refusal.reply(endpoint))
-    });
-    match fault {
-        Some(Fault::DropAfterApply) => Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => Answer::Reply(failed(endpoint, status)),
-        Some(fault) => Answer::Reply(spoil(reply, &fault)),
-        None => Answer::Reply(reply),
-    }
-}
+impl Simulate for Vendor {
+    /// The names in the path: a user's key, an alert's id, or the user and application of an audit listing.
+    type Call = Vec<String>;
 
-fn failed(endpoint: Endpoint, status: u16) -> Reply {
-    match endpoint {
-        Endpoint::Token => Refusal::new(status, "internal_failure", "Backend Error"),
-        _ => Refusal::failed(status),
+    fn recognise(_: &Shared, request: &Request) -> (Endpoint, Vec<String>) {
+        recognise(&request.method, &request.path)
     }
-    .reply(endpoint)
+
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        let done = run(exchange);
+        Answer::Reply(done.unwrap_or_else(|refusal| refusal.reply(exchange.endpoint)))
+    }
+
+    fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        let Exchange {
+            shared, endpoint, ..
+        } = *exchange;
+        match *failure {
+            Failure::Status(status) => Refusal::failed(status, endpoint).reply(endpoint),
+            Failure::Throttled(seconds) => throttled(endpoint, seconds),
+            Failure::TokenRevoked => {
+                shared.vendor.auth.forget_presented(exchange.request);
+                Refusal::unauthenticated().reply(endpoint)
+            }
+            Failure::ScopeMissing => Refusal::lacks_scope().reply(endpoint),
+            Failure::InBody { code, message } => {
+                encode(200, &json!({"error": {"code": code, "message": message}}))
+            }
+        }
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
+    }
 }
 
 /// With a wait, the newer 429; without, the older 403 that only its reason tells from a refusal for good.
@@ -110,42 +66,29 @@ fn throttled(endpoint: Endpoint, seconds: Option<u64>) -> Reply {
     }
 }
 
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            body.resize(body.len().saturating_add(*bytes), b' ');
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => {}
-    }
-    reply
-}
-
-fn run(shared: &Shared, request: &Request, call: &Call) -> Result<Reply, Refusal> {
-    let (endpoint, now) = (call.endpoint, shared.clock.now_ns());
+fn run(exchange: &Exchange<'_, Vendor>) -> Result<Reply, Refusal> {
+    let Exchange {
+        shared,
+        request,
+        endpoint,
+        now,
+        ..
+    } = *exchange;
+    let Vendor { auth, customer, .. } = &shared.vendor;
     let mut company = shared.company();
     if endpoint == Endpoint::Token {
-        return shared.auth.issue(request, &company.users, now, &shared.ids);
+        return auth.issue(request, &company.users, now, &shared.ids);
     }
     if endpoint == Endpoint::Unknown {
         return Err(Refusal::new(404, "notFound", "Not Found"));
     }
-    let caller = shared.auth.admit(request, endpoint, now)?.subject;
+    let caller = auth.admit(request, endpoint, now)?.subject;
     let is_off = |scope: &Scope| company.switched_off.contains(scope);
     if endpoint.scopes().iter().any(is_off) {
         return Err(Refusal::switched_off());
     }
-    let (query, customer) = (request.query(), &shared.customer);
-    let mut names = call.names.iter().map(String::as_str);
+    let query = request.query();
+    let mut names = exchange.call.iter().map(String::as_str);
     let (name, second) = (
         names.next().unwrap_or_default(),
         names.next().unwrap_or_default(),

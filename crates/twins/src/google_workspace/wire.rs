@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
-use crate::http::Reply;
+use crate::http::{Reply, encode};
 
 /// Why a call is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,12 @@ impl Refusal {
     }
 
     /// What the vendor answers when the server itself fails.
-    pub(crate) fn failed(status: u16) -> Self {
-        Self::new(status, "backendError", "Backend Error")
+    pub(crate) fn failed(status: u16, endpoint: Endpoint) -> Self {
+        let reason = match endpoint {
+            Endpoint::Token => "internal_failure",
+            _ => "backendError",
+        };
+        Self::new(status, reason, "Backend Error")
     }
 
     pub(crate) fn reply(&self, endpoint: Endpoint) -> Reply {
@@ -101,8 +105,4 @@ impl Refusal {
         }
         encode(self.status, &json!({"error": error}))
     }
-}
-
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::jws::{Jws, hash, thumbprint};
 use super::org::Token;
-use super::service::{Endpoint, Refusal, encode};
-use crate::http::{Query, Reply, Request};
+use super::service::{Endpoint, Refusal};
+use crate::http::{Query, Reply, Request, encode};
 
 const SECOND: i64 = 1_000_000_000;
 /// Roles that may change a user.
@@ -107,7 +107,7 @@ fn issue(shared: &Shared, request: &Request) -> Result<Value, Denied> {
     if assertion.header("kid") != app.kid || !assertion.is_signed_by(&app.jwk) {
         return Err(Denied::client("The client_assertion signature is invalid."));
     }
-    let wanted = format!("{}/oauth2/v1/token", shared.base());
+    let wanted = format!("{}/oauth2/v1/token", shared.origin());
     if assertion.text("aud") != wanted {
         return Err(Denied::client(
             "The audience claim for client_assertion must be the endpoint.",
@@ -258,7 +258,7 @@ pub(crate) fn admit(
     let fits = match (&token.bound_to, scheme) {
         (None, "Bearer") => true,
         (Some(key), "DPoP") => {
-            let url = format!("{}{}", shared.base(), request.path);
+            let url = format!("{}{}", shared.origin(), request.path);
             let purpose = Purpose::Api {
                 access_token: secret,
             };

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::org::User;
 use super::scim::Filter;
-use super::service::{Call, Refusal, encode};
+use super::service::{Call, Refusal};
 use super::{Shared, stamp};
 use crate::clock::parse_time;
-use crate::http::Reply;
+use crate::http::{Reply, encode};
 
 /// Most records of one page.
 const LARGEST_PAGE: usize = 1000;
@@ -259,7 +259,7 @@ pub(crate) fn list(shared: &Shared, call: &Call<'_>) -> Result<Reply, Refusal> {
         if let Some((stored, index)) = after {
             link.push_str(&format!("after={stored}_{index}"));
         }
-        format!("{}{}", shared.base(), link.trim_end_matches(['&', '?']))
+        format!("{}{}", shared.origin(), link.trim_end_matches(['&', '?']))
     };
     let mut reply = encode(200, &Value::Array(page));
     reply = reply.header("link", &format!("<{}>; rel=\"self\"", link(after)));

@@ -15,8 +15,7 @@ mod service;
 mod users;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,13 +25,9 @@ pub use logs::EventSpec;
 pub use org::{Calls, ServiceApp, Status, User, UserSpec};
 pub use service::Endpoint;
 
-use crate::Error;
 use crate::clock::{Clock, Pace, timestamp};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
 use crate::sync::lock;
+use crate::{Error, Twin};
 use org::Org;
 
 /// Client id of the service app that [`Okta::start`] makes.
@@ -137,44 +132,40 @@ impl Config {
     }
 }
 
-/// Everything a request can reach.
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
-    base: OnceLock<String>,
+pub struct Vendor {
+    /// The default service app as it was at the start, and its private key.
+    app: ServiceApp,
+    key: String,
     settle: Mutex<Settle>,
-    lifetime: i64,
+    token_lifetime: i64,
     skew: i64,
     org: Mutex<Org>,
 }
 
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
-        lock(&self.org)
-    }
-
-    pub(crate) fn base(&self) -> String {
-        self.base.get().cloned().unwrap_or_default()
+        lock(&self.vendor.org)
     }
 
     pub(crate) fn settle(&self) -> Settle {
-        *lock(&self.settle)
+        *lock(&self.vendor.settle)
     }
 
     pub(crate) fn set_settle(&self, settle: Settle) {
-        *lock(&self.settle) = settle;
+        *lock(&self.vendor.settle) = settle;
     }
 
     pub(crate) fn token_lifetime(&self) -> i64 {
-        self.lifetime
+        self.vendor.token_lifetime
     }
 
     /// The present as the vendor's own clock shows it.
     pub(crate) fn now_ns(&self) -> i64 {
-        let ahead = self.skew.saturating_mul(1_000_000_000);
+        let ahead = self.vendor.skew.saturating_mul(1_000_000_000);
         self.clock.now_ns().saturating_add(ahead)
     }
 
@@ -233,14 +224,8 @@ impl Shared {
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct Okta {
-    shared: Arc<Shared>,
-    server: Server,
-    app: ServiceApp,
-    key: String,
-}
+/// A running twin. Its base URL is what a client takes for the organization's address.
+pub type Okta = Twin<Vendor>;
 
 impl Okta {
     /// Starts a twin on the current Tokio runtime, with a service app whose key is [`Okta::private_key`].
@@ -249,9 +234,6 @@ impl Okta {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
         let (key, jwk) = jws::generate().ok_or(Error::NoRandomness)?;
         let app = ServiceApp {
             client_id: CLIENT_ID.into(),
@@ -261,73 +243,32 @@ impl Okta {
             roles: vec!["SUPER_ADMIN".into()],
             dpop: false,
         };
-        let shared = Arc::new(Shared {
-            clock,
-            ids: Ids::seeded(seed),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
-            base: OnceLock::new(),
+        let vendor = Vendor {
+            app: app.clone(),
+            key,
             settle: Mutex::new(config.settle),
-            lifetime: config.token_lifetime_seconds,
+            token_lifetime: config.token_lifetime_seconds,
             skew: config.skew_seconds,
             org: Mutex::new(Org::default()),
-        });
-        shared.put_app(app.clone());
+        };
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
+        shared.put_app(app);
         let admin = shared.put_user(UserSpec::active(ADMIN).role("SUPER_ADMIN"));
         shared.org().api_tokens.insert(API_TOKEN.into(), admin);
         for user in config.users {
             shared.put_user(user);
         }
-        let server = serve(
-            config.listen,
-            Arc::new(service::Service(Arc::clone(&shared))),
-        )
-        .await
-        .map_err(|source| Error::Listen {
-            address: config.listen,
-            source,
-        })?;
-        shared
-            .base
-            .get_or_init(|| format!("http://{}", server.address()));
-        Ok(Self {
-            shared,
-            server,
-            app,
-            key,
-        })
-    }
-
-    /// What a client takes for the organization's address, for example `http://127.0.0.1:40123`.
-    pub fn base_url(&self) -> String {
-        self.shared.base()
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
+        Self::serve(config.listen, shared).await
     }
 
     /// The default service app as it was at the start.
     pub fn app(&self) -> ServiceApp {
-        self.app.clone()
+        self.shared.vendor.app.clone()
     }
 
     /// Its private key, as PEM.
     pub fn private_key(&self) -> &str {
-        &self.key
-    }
-
-    // Time.
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
+        &self.shared.vendor.key
     }
 
     /// Changes how late things show from now on.
@@ -424,38 +365,6 @@ impl Okta {
         let mut org = self.shared.org();
         org.tokens.clear();
         org.api_tokens.clear();
-    }
-
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// Faults that have not struck yet.
-    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
-        self.shared.faults.pending()
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
-
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
     }
 }
 

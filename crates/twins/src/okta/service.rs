@@ -1,69 +1,46 @@
-//! The way of one request: recognise it, let a fault strike, admit the caller, run the call, finish the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a caller is admitted, the call run, the reply finished.
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::auth::{self, Caller};
-use super::{Shared, control, logs, users};
+use super::{Shared, Vendor, logs, users};
 use crate::clock::timestamp;
-use crate::faults::Fault;
-use crate::http::{Answer, Reply, Request};
-use crate::requests::{RequestRecord, body_text};
+use crate::control::{self, Outcome};
+use crate::endpoint::endpoints;
+use crate::http::{Answer, Query, Reply, Request, encode};
+use crate::service::{Exchange, Failure, Simulate};
 
-/// What a request is for. Fault rules and counters go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Endpoint {
+endpoints! {
     /// `POST /oauth2/v1/token`.
-    Token,
+    Token = "token",
     /// `GET /api/v1/users/{id}`.
-    UserRead,
+    UserRead = "user_read",
     /// `GET /api/v1/users`.
-    UserList,
+    UserList = "user_list",
     /// `GET /api/v1/users/{id}/roles`.
-    UserRoles,
+    UserRoles = "user_roles",
     /// `GET /oauth2/v1/clients/{id}/roles`.
-    ClientRoles,
+    ClientRoles = "client_roles",
     /// `GET /api/v1/iam/assignees/users`.
-    Assignees,
+    Assignees = "assignees",
     /// `POST /api/v1/users/{id}/lifecycle/suspend`.
-    Suspend,
+    Suspend = "suspend",
     /// `POST /api/v1/users/{id}/lifecycle/unsuspend`.
-    Unsuspend,
+    Unsuspend = "unsuspend",
     /// `DELETE /api/v1/users/{id}/sessions`.
-    SessionsClear,
+    SessionsClear = "sessions_clear",
     /// `POST /api/v1/users/{id}/lifecycle/expire_password`.
-    PasswordExpire,
+    PasswordExpire = "password_expire",
     /// `POST /api/v1/users/{id}/lifecycle/expire_password_with_temp_password`.
-    PasswordReplace,
+    PasswordReplace = "password_replace",
     /// `GET /api/v1/logs`.
-    Logs,
+    Logs = "logs",
     /// Anything else.
-    Unknown,
+    Unknown = "unknown",
 }
 
 impl Endpoint {
-    /// Every endpoint, in the order they are counted.
-    pub const ALL: [Self; 13] = [
-        Self::Token,
-        Self::UserRead,
-        Self::UserList,
-        Self::UserRoles,
-        Self::ClientRoles,
-        Self::Assignees,
-        Self::Suspend,
-        Self::Unsuspend,
-        Self::SessionsClear,
-        Self::PasswordExpire,
-        Self::PasswordReplace,
-        Self::Logs,
-        Self::Unknown,
-    ];
-
     /// The endpoint of a path, and what the path names.
     fn of<'a>(method: &str, path: &'a str) -> (Self, &'a str) {
         let parts: Vec<&'a str> = path.trim_start_matches('/').split('/').collect();
@@ -87,25 +64,6 @@ impl Endpoint {
         }
     }
 
-    /// The name as fault rules spell it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::UserRead => "user_read",
-            Self::UserList => "user_list",
-            Self::UserRoles => "user_roles",
-            Self::ClientRoles => "client_roles",
-            Self::Assignees => "assignees",
-            Self::Suspend => "suspend",
-            Self::Unsuspend => "unsuspend",
-            Self::SessionsClear => "sessions_clear",
-            Self::PasswordExpire => "password_expire",
-            Self::PasswordReplace => "password_replace",
-            Self::Logs => "logs",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// Scopes of which a token needs one.
     pub(crate) const fn scopes(self) -> &'static [&'static str] {
         match self {
@@ -122,6 +80,16 @@ impl Endpoint {
             Self::Token | Self::Unknown => &[],
         }
     }
+}
+
+/// What is kept of a request until its reply is finished.
+pub(crate) struct Trace {
+    /// What the path names, decoded.
+    id: String,
+    request_id: String,
+    /// Seconds after which the reply says that the rate starts anew. Without, it says nothing of a rate, as from
+    /// something in between.
+    reset: Option<u64>,
 }
 
 /// One admitted request.
@@ -226,10 +194,6 @@ impl Refusal {
     }
 }
 
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
-}
-
 pub(crate) fn nothing() -> Reply {
     Reply {
         content_type: "",
@@ -237,151 +201,97 @@ pub(crate) fn nothing() -> Reply {
     }
 }
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Service(pub(crate) Arc<Shared>);
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
+}
 
-impl crate::http::Service for Service {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
-        }
+impl Simulate for Vendor {
+    type Call = Trace;
+
+    fn recognise(shared: &Shared, request: &Request) -> (Endpoint, Trace) {
         let (endpoint, id) = Endpoint::of(request.method.as_str(), &request.path);
-        shared.log.count(endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, endpoint, id).await;
-        if shared.log.is_on() {
-            let target = match request.query_text.as_str() {
-                "" => request.path.clone(),
-                query => format!("{}?{query}", request.path),
-            };
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target,
-                endpoint: endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
-        }
-        answer
+        let id = Query::parse(&format!("id={}", id.replace('+', "%2B")));
+        let trace = Trace {
+            id: id.get("id").unwrap_or_default().to_owned(),
+            request_id: shared.ids.hex(2),
+            reset: Some(60),
+        };
+        (endpoint, trace)
+    }
+
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        Answer::Reply(run(exchange))
+    }
+
+    fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        let refusal = match *failure {
+            Failure::Status(status) => Refusal::failed(status),
+            Failure::Throttled(seconds) => {
+                exchange.call.reset = seconds;
+                Refusal::throttled()
+            }
+            Failure::TokenRevoked => {
+                revoke_presented(exchange.shared, exchange.request);
+                Refusal::bad_token()
+            }
+            Failure::ScopeMissing => Refusal::scope(),
+            Failure::InBody { message, .. } => Refusal::new(200, "E0000009", message),
+        };
+        refusal.reply(&exchange.call.request_id)
+    }
+
+    /// What every reply carries: whose request it was, when it was answered, and what is left of the rate.
+    fn finish(exchange: &Exchange<'_, Self>, reply: Reply) -> Reply {
+        let Trace {
+            request_id, reset, ..
+        } = &exchange.call;
+        let now = timestamp(exchange.shared.now_ns());
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+        let reply = reply
+            .header("x-okta-request-id", request_id)
+            .header("date", &date.unwrap_or_default());
+        let Some(seconds) = reset.and_then(|seconds| i64::try_from(seconds).ok()) else {
+            return reply;
+        };
+        let left = if reply.status == 429 { "0" } else { "599" };
+        let reset = now.as_second() + seconds;
+        reply
+            .header("x-rate-limit-limit", "600")
+            .header("x-rate-limit-remaining", left)
+            .header("x-rate-limit-reset", &reset.to_string())
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
     }
 }
 
-async fn serve(shared: &Shared, request: &Request, endpoint: Endpoint, id: &str) -> Answer {
-    let fault = shared.faults.take(endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
-        let due = shared.clock.now_ns().saturating_add(wait);
-        shared.clock.wait_until(due).await;
-    }
-    let request_id = shared.ids.hex(2);
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => {
-            Some(Refusal::failed(*status).reply(&request_id))
-        }
-        Some(Fault::Throttled { .. }) => Some(Refusal::throttled().reply(&request_id)),
-        Some(Fault::TokenRevoked) => {
-            revoke(shared, request);
-            Some(Refusal::bad_token().reply(&request_id))
-        }
-        Some(Fault::ScopeMissing) => Some(Refusal::scope().reply(&request_id)),
-        Some(Fault::ErrorInBody { message, .. }) => {
-            let refusal = Refusal::new(200, "E0000009", message);
-            Some(encode(200, &refusal.body(&request_id)))
-        }
-        _ => None,
-    };
-    let reply = early.unwrap_or_else(|| run(shared, request, endpoint, id, &request_id));
-    let reply = match &fault {
-        Some(Fault::DropAfterApply) => return Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => Refusal::failed(*status).reply(&request_id),
-        Some(fault) => spoil(reply, fault),
-        None => reply,
-    };
-    // Without seconds there is no header, as from something in between.
-    let reset = match fault {
-        Some(Fault::Throttled {
-            retry_after_seconds,
-        }) => retry_after_seconds,
-        _ => Some(60),
-    };
-    Answer::Reply(finish(shared, reply, &request_id, reset))
-}
-
-/// What every reply carries: whose request it was, when it was answered, and what is left of the rate.
-fn finish(shared: &Shared, reply: Reply, request_id: &str, reset: Option<u64>) -> Reply {
-    let now = timestamp(shared.now_ns());
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
-    let reply = reply
-        .header("x-okta-request-id", request_id)
-        .header("date", &date.unwrap_or_default());
-    let Some(seconds) = reset.and_then(|seconds| i64::try_from(seconds).ok()) else {
-        return reply;
-    };
-    let left = if reply.status == 429 { "0" } else { "599" };
-    reply
-        .header("x-rate-limit-limit", "600")
-        .header("x-rate-limit-remaining", left)
-        .header(
-            "x-rate-limit-reset",
-            &(now.as_second() + seconds).to_string(),
-        )
-}
-
-fn revoke(shared: &Shared, request: &Request) {
+fn revoke_presented(shared: &Shared, request: &Request) {
     let presented = request.header(&AUTHORIZATION).unwrap_or_default();
     let secret = presented.split(' ').next_back().unwrap_or_default();
     let mut org = shared.org();
     org.tokens.remove(secret);
 }
 
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            body.resize(body.len().saturating_add(*bytes), b' ');
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => {}
-    }
-    reply
-}
-
-fn run(
-    shared: &Shared,
-    request: &Request,
-    endpoint: Endpoint,
-    id: &str,
-    request_id: &str,
-) -> Reply {
-    if endpoint == Endpoint::Token {
+fn run(exchange: &Exchange<'_, Vendor>) -> Reply {
+    let Exchange {
+        shared,
+        request,
+        endpoint,
+        call: Trace { id, request_id, .. },
+        ..
+    } = exchange;
+    if *endpoint == Endpoint::Token {
         return auth::token(shared, request);
     }
-    if endpoint == Endpoint::Unknown {
+    if *endpoint == Endpoint::Unknown {
         let refusal = Refusal::new(405, "E0000022", "The endpoint does not support the method.");
         return refusal.reply(request_id);
     }
-    let answered = auth::admit(shared, request, endpoint).and_then(|caller| {
-        let id = crate::http::Query::parse(&format!("id={}", id.replace('+', "%2B")));
+    let answered = auth::admit(shared, request, *endpoint).and_then(|caller| {
         let call = Call {
             request,
-            id: id.get("id").unwrap_or_default(),
+            id,
             caller,
             request_id,
         };

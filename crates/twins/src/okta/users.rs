@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::logs::record;
 use super::org::{Status, User};
 use super::scim::Filter;
-use super::service::{Call, Refusal, encode};
+use super::service::{Call, Refusal};
 use super::{Shared, service::nothing};
-use crate::http::Reply;
+use crate::http::{Reply, encode};
 
 type Answer = Result<Reply, Refusal>;
 
@@ -26,7 +26,7 @@ fn named(shared: &Shared, call: &Call<'_>) -> Result<User, Refusal> {
 /// `GET /api/v1/users/{id}`.
 pub(crate) fn read(shared: &Shared, call: &Call<'_>) -> Answer {
     let user = named(shared, call)?;
-    let document = user.document(&shared.base(), shared.now_ns());
+    let document = user.document(&shared.origin(), shared.now_ns());
     Ok(encode(200, &document))
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn list(shared: &Shared, call: &Call<'_>) -> Answer {
         Some(Ok(start)) => start,
         Some(Err(_)) => return Err(Refusal::invalid("after: unknown cursor")),
     };
-    let (base, now) = (shared.base(), shared.now_ns());
+    let (base, now) = (shared.origin(), shared.now_ns());
     let found: Vec<Value> = {
         let org = shared.org();
         org.users
@@ -106,7 +106,7 @@ pub(crate) fn assignees(shared: &Shared, call: &Call<'_>) -> Answer {
         .and_then(|n| n.parse().ok())
         .unwrap_or(100_usize);
     let start: usize = query.get("after").and_then(|n| n.parse().ok()).unwrap_or(0);
-    let base = shared.base();
+    let base = shared.origin();
     let org = shared.org();
     let admins: Vec<&User> = org.users.iter().filter(|user| user.is_admin()).collect();
     let page: Vec<Value> = admins

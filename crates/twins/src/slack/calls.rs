@@ -11,8 +11,8 @@ const TEXT_LIMIT: usize = 40_000;
 pub(crate) fn auth_test(shared: &Shared, app: &App) -> Value {
     json!({
         "ok": true,
-        "url": format!("https://{}.slack.com/", shared.team),
-        "team": shared.team,
+        "url": format!("https://{}.slack.com/", shared.vendor.team),
+        "team": shared.vendor.team,
         "user": app.user,
         "team_id": "T0TWIN",
         "user_id": "U0TWINBOT",

@@ -13,8 +13,7 @@ mod service;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,13 +21,9 @@ use serde::{Deserialize, Serialize};
 pub use message::Message;
 pub use service::Endpoint;
 
-use crate::Error;
 use crate::clock::{Clock, Pace};
-use crate::faults::{Fault, FaultBook, FaultRule};
-use crate::http::{Server, serve};
-use crate::ids::Ids;
-use crate::requests::{RequestLog, RequestRecord};
 use crate::sync::lock;
+use crate::{Error, Twin};
 
 /// The bot token that [`Config::default`] knows.
 pub const TOKEN: &str = "xoxb-twin-0000-token";
@@ -203,29 +198,23 @@ pub(crate) struct Workspace {
     pub(crate) paid_until: BTreeMap<String, i64>,
 }
 
-/// Everything a request can reach.
+/// What the twin keeps of the vendor.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
-    pub(crate) faults: FaultBook<Endpoint>,
-    pub(crate) log: RequestLog,
+pub struct Vendor {
     pub(crate) team: String,
     workspace: Mutex<Workspace>,
 }
 
+pub(crate) type Shared = crate::twin::Shared<Vendor>;
+
 impl Shared {
     pub(crate) fn workspace(&self) -> MutexGuard<'_, Workspace> {
-        lock(&self.workspace)
+        lock(&self.vendor.workspace)
     }
 }
 
-/// A running twin. Dropping it stops the server and cuts its connections.
-#[derive(Debug)]
-pub struct Slack {
-    shared: Arc<Shared>,
-    server: Server,
-}
+/// A running twin. Its base URL ends in `/api/`.
+pub type Slack = Twin<Vendor>;
 
 impl Slack {
     /// Starts a twin on the current Tokio runtime.
@@ -234,14 +223,7 @@ impl Slack {
     /// When the address cannot be bound, or the start time does not fit the clock.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let clock = Clock::start(config.pace, config.start_at)?;
-        let seed = config
-            .seed
-            .unwrap_or_else(|| u64::from_ne_bytes(clock.now_ns().to_ne_bytes()));
-        let shared = Arc::new(Shared {
-            clock,
-            ids: Ids::seeded(seed),
-            faults: FaultBook::default(),
-            log: RequestLog::new(config.request_log, Endpoint::ALL.len()),
+        let vendor = Vendor {
             team: config.team,
             workspace: Mutex::new(Workspace {
                 apps: config.apps,
@@ -250,42 +232,10 @@ impl Slack {
                 channel_rate: config.channel_rate,
                 paid_until: BTreeMap::new(),
             }),
-        });
-        let server = serve(
-            config.listen,
-            Arc::new(service::Service(Arc::clone(&shared))),
-        )
-        .await
-        .map_err(|source| Error::Listen {
-            address: config.listen,
-            source,
-        })?;
-        Ok(Self { shared, server })
+        };
+        let shared = Shared::new(clock, config.seed, config.request_log, vendor);
+        Self::serve(config.listen, shared).await
     }
-
-    /// What a client takes for the vendor's API base, for example `http://127.0.0.1:40123/api/`.
-    pub fn base_url(&self) -> String {
-        format!("http://{}/api/", self.server.address())
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    // Time.
-
-    /// The twin's present.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
-    }
-
-    /// Moves the twin's clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
-    }
-
-    // The workspace.
 
     /// Messages posted, oldest first.
     pub fn messages(&self) -> Vec<Message> {
@@ -305,37 +255,5 @@ impl Slack {
     /// Starts or stops refusing messages beyond a rate.
     pub fn set_channel_rate(&self, rate: Option<ChannelRate>) {
         control::set_rate(&self.shared, rate);
-    }
-
-    // Faults and what came in.
-
-    /// Arms a fault.
-    pub fn inject(&self, rule: FaultRule<Endpoint>) {
-        self.shared.faults.arm(rule);
-    }
-
-    /// Arms a fault for the next request to one endpoint.
-    pub fn fail_next(&self, endpoint: Endpoint, fault: Fault) {
-        self.inject(FaultRule::next(endpoint, fault));
-    }
-
-    /// Disarms every fault.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// Faults that have not struck yet.
-    pub fn pending_faults(&self) -> Vec<FaultRule<Endpoint>> {
-        self.shared.faults.pending()
-    }
-
-    /// How many requests an endpoint received.
-    pub fn count(&self, endpoint: Endpoint) -> u64 {
-        self.shared.log.counted(endpoint as usize)
-    }
-
-    /// The most recent requests, oldest first, as far as the listing reaches.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared.log.records()
     }
 }

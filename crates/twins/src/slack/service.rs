@@ -1,48 +1,29 @@
-//! The way of one request: recognise it, let a fault strike, admit the token, run the call, finish the reply.
-
-use std::sync::Arc;
+//! What the vendor answers: a token is admitted, its call run, the reply finished.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{App, Shared, TokenState, calls, control};
-use crate::clock::timestamp;
-use crate::faults::Fault;
-use crate::http::{Answer, Query, Reply, Request};
-use crate::requests::{RequestRecord, body_text};
+use super::{App, Shared, TokenState, Vendor, calls};
+use crate::control::{self, Outcome};
+use crate::endpoint::endpoints;
+use crate::http::{Answer, Query, Reply, Request, encode};
+use crate::service::{Exchange, Failure, Simulate};
 
-/// What a request is for. Fault rules and counters go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Endpoint {
+endpoints! {
     /// `auth.test`.
-    AuthTest,
+    AuthTest = "auth_test",
     /// `chat.postMessage`.
-    PostMessage,
+    PostMessage = "post_message",
     /// Any other method.
-    Unknown,
+    Unknown = "unknown",
 }
 
 impl Endpoint {
-    /// Every endpoint, in the order they are counted.
-    pub const ALL: [Self; 3] = [Self::AuthTest, Self::PostMessage, Self::Unknown];
-
     fn of(path: &str) -> Self {
         match path {
             "/api/auth.test" => Self::AuthTest,
             "/api/chat.postMessage" => Self::PostMessage,
             _ => Self::Unknown,
-        }
-    }
-
-    /// The name as fault rules spell it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AuthTest => "auth_test",
-            Self::PostMessage => "post_message",
-            Self::Unknown => "unknown",
         }
     }
 }
@@ -100,106 +81,58 @@ impl Refusal {
     }
 }
 
-pub(crate) fn encode(status: u16, body: &Value) -> Reply {
-    Reply::json(status, body.to_string())
+impl crate::Vendor for Vendor {
+    type Endpoint = Endpoint;
+
+    const API_PATH: &'static str = "/api/";
 }
 
-/// The twin behind the server.
-#[derive(Debug)]
-pub(crate) struct Service(pub(crate) Arc<Shared>);
+impl Simulate for Vendor {
+    type Call = ();
 
-impl crate::http::Service for Service {
-    async fn answer(&self, request: Request) -> Answer {
-        let shared = &*self.0;
-        if request.path.starts_with("/_twin") {
-            return Answer::Reply(control::answer(shared, &request));
-        }
-        let endpoint = Endpoint::of(&request.path);
-        shared.log.count(endpoint as usize);
-        let received = shared.clock.now_ns();
-        let answer = serve(shared, &request, endpoint).await;
-        if shared.log.is_on() {
-            shared.log.push(RequestRecord {
-                at: timestamp(received),
-                method: request.method.to_string(),
-                target: request.path,
-                endpoint: endpoint.name(),
-                body: body_text(&request.body),
-                status: match &answer {
-                    Answer::Reply(reply) => Some(reply.status),
-                    Answer::HangUp | Answer::Reset => None,
-                },
-            });
-        }
-        answer
+    fn recognise(_: &Shared, request: &Request) -> (Endpoint, ()) {
+        (Endpoint::of(&request.path), ())
     }
-}
 
-async fn serve(shared: &Shared, request: &Request, endpoint: Endpoint) -> Answer {
-    let fault = shared.faults.take(endpoint);
-    if let Some(Fault::Slow { millis }) = &fault {
-        let wait = i64::try_from(*millis)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
-        let due = shared.clock.now_ns().saturating_add(wait);
-        shared.clock.wait_until(due).await;
+    async fn answer(exchange: &Exchange<'_, Self>) -> Answer {
+        Answer::Reply(run(exchange))
     }
-    let early = match &fault {
-        Some(Fault::ResetBeforeApply) => return Answer::Reset,
-        Some(Fault::StatusBeforeApply { status }) => Some(failed(*status)),
-        Some(Fault::Throttled {
-            retry_after_seconds,
-        }) => Some(Refusal::rate_limited(*retry_after_seconds).reply()),
-        Some(Fault::TokenRevoked) => {
-            let mut workspace = shared.workspace();
-            let presented = token(request);
-            for app in &mut workspace.apps {
-                if Some(app.token.as_str()) == presented.as_deref() {
-                    app.state = TokenState::Revoked;
-                }
+
+    fn fail(exchange: &mut Exchange<'_, Self>, failure: &Failure<'_>) -> Reply {
+        match *failure {
+            Failure::Status(status) => {
+                encode(status, &json!({"ok": false, "error": "internal_error"}))
             }
-            Some(Refusal::new("token_revoked").reply())
+            Failure::Throttled(seconds) => Refusal::rate_limited(seconds).reply(),
+            Failure::TokenRevoked => {
+                revoke_presented(exchange.shared, exchange.request);
+                Refusal::new("token_revoked").reply()
+            }
+            Failure::ScopeMissing => {
+                let refusal = Refusal::new("missing_scope").with("needed", "chat:write".into());
+                refusal.with("provided", "".into()).reply()
+            }
+            // The vendor names its errors by words; the number has no place in its replies.
+            Failure::InBody { message, .. } => Refusal::new(message).reply(),
         }
-        Some(Fault::ScopeMissing) => {
-            let refusal = Refusal::new("missing_scope").with("needed", "chat:write".into());
-            Some(refusal.with("provided", "".into()).reply())
-        }
-        // The vendor names its errors by words; the number has no place in its replies.
-        Some(Fault::ErrorInBody { message, .. }) => Some(Refusal::new(message).reply()),
-        _ => None,
-    };
-    let reply = early.unwrap_or_else(|| run(shared, request, endpoint));
-    let reply = match fault {
-        Some(Fault::DropAfterApply) => return Answer::HangUp,
-        Some(Fault::StatusAfterApply { status }) => failed(status),
-        Some(fault) => spoil(reply, &fault),
-        None => reply,
-    };
-    Answer::Reply(reply.header("x-slack-req-id", &shared.ids.hex(2)))
-}
-
-fn failed(status: u16) -> Reply {
-    encode(status, &json!({"ok": false, "error": "internal_error"}))
-}
-
-/// Damages a finished reply.
-fn spoil(mut reply: Reply, fault: &Fault) -> Reply {
-    match fault {
-        Fault::GarbageBody => reply.body = "\u{fffd}\u{1}not json at all {{{".into(),
-        Fault::TruncatedBody => reply.body = reply.body.slice(..reply.body.len() / 2),
-        Fault::TornBody => reply.torn = true,
-        Fault::OversizedBody { bytes } => {
-            let mut body = reply.body.to_vec();
-            body.resize(body.len().saturating_add(*bytes), b' ');
-            reply.body = body.into();
-        }
-        Fault::WrongContentType => {
-            reply.content_type = "text/html; charset=utf-8";
-            reply.body = "<html><body><h1>Sign in to continue</h1></body></html>".into();
-        }
-        _ => {}
     }
-    reply
+
+    fn finish(exchange: &Exchange<'_, Self>, reply: Reply) -> Reply {
+        reply.header("x-slack-req-id", &exchange.shared.ids.hex(2))
+    }
+
+    fn control(shared: &Shared, call: &control::Call<'_>) -> Outcome {
+        super::control::route(shared, call)
+    }
+}
+
+fn revoke_presented(shared: &Shared, request: &Request) {
+    let presented = token(request);
+    for app in &mut shared.workspace().apps {
+        if Some(app.token.as_str()) == presented.as_deref() {
+            app.state = TokenState::Revoked;
+        }
+    }
 }
 
 /// The token of a request, from where the vendor looks for it: the header, then the body or query.
@@ -218,7 +151,13 @@ fn token(request: &Request) -> Option<String> {
     })
 }
 
-fn run(shared: &Shared, request: &Request, endpoint: Endpoint) -> Reply {
+fn run(exchange: &Exchange<'_, Vendor>) -> Reply {
+    let Exchange {
+        shared,
+        request,
+        endpoint,
+        ..
+    } = *exchange;
     if endpoint == Endpoint::Unknown {
         return Refusal::new("unknown_method").reply();
     }
