@@ -1,18 +1,19 @@
-//! The real server, killed with SIGKILL at random points under load, again and again. After all of
-//! it every accepted alert has led to exactly one containment and one ban at the vendor, and to at
-//! most one kill.
+//! The real server, killed with SIGKILL at random points under load, again and again, with alerts that are
+//! pushed to it and alerts it finds by polling. After all of it every alert has led to exactly one
+//! containment and one ban at the vendor, and to at most one kill.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "the harness lives in real time, as the process it kills does"
+    clippy::print_stdout,
+    reason = "the harness lives in real time, as the process it kills does, and says how much it saw"
 )]
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +29,8 @@ use tokio::net::TcpStream;
 
 const KILLS: usize = 30;
 const SENDERS: usize = 6;
+/// Alerts that come with one poll.
+const PAGE: usize = 12;
 /// What pushes alerts, and what reads; the server keeps the two apart.
 const TOKEN: &str = "kill-harness-intake-0123456789";
 const READER: &str = "kill-harness-reader-0123456789";
@@ -40,30 +43,7 @@ struct Target {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
-    let twin = CrowdStrike::start(Config {
-        region: None,
-        request_log: 0,
-        settle: Settle {
-            containment: Duration::from_millis(30),
-            ..Settle::INSTANT
-        },
-        ..Config::default()
-    })
-    .await
-    .unwrap();
-    let folder = std::env::temp_dir().join(format!("quell-kill-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let address = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    write_config(&folder, address, &twin.base_url());
-    let mut server = serve(&folder);
-    opt_in(address).await;
-    server.kill().unwrap();
-    server.wait().unwrap();
-
-    let twin = Arc::new(twin);
+    let site = Site::new("push").await;
     let (next, stop) = (
         Arc::new(AtomicUsize::new(0)),
         Arc::new(AtomicBool::new(false)),
@@ -71,8 +51,8 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
     let accepted = Arc::new(Mutex::new(Vec::new()));
     let senders: Vec<_> = (0..SENDERS)
         .map(|_| {
-            let (twin, next, stop, accepted) =
-                (twin.clone(), next.clone(), stop.clone(), accepted.clone());
+            let (twin, address) = (site.twin.clone(), site.address);
+            let (next, stop, accepted) = (next.clone(), stop.clone(), accepted.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
                     let target = target(&twin, next.fetch_add(1, Ordering::SeqCst));
@@ -85,92 +65,177 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() {
             })
         })
         .collect();
-
-    let dice = RandomState::new();
     for kill in 0..KILLS {
-        let mut server = serve(&folder);
+        site.serve_and_kill(kill).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let server = site.serve();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let accepted = std::mem::take(&mut *accepted.lock().unwrap());
+    let actions = quiet(site.address, accepted.len() * 3).await;
+    drop(server);
+    site.judge(&accepted, &actions);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_kills_while_polling_lose_nothing_and_double_nothing() {
+    let site = Site::new("poll").await;
+    let mut raised = Vec::new();
+    for kill in 0..KILLS {
+        // A page of them, so that kills fall between alerts that are taken in side by side.
+        raised.extend((0..PAGE).map(|at| target(&site.twin, kill * PAGE + at)));
+        site.serve_and_kill(kill).await;
+    }
+    let server = site.serve();
+    let actions = quiet(site.address, raised.len() * 3).await;
+    drop(server);
+    site.judge(&raised, &actions);
+}
+
+/// A server that is killed when it is dropped, also when the test fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A vendor, and where the server that is killed keeps its files.
+struct Site {
+    twin: Arc<CrowdStrike>,
+    folder: PathBuf,
+    address: SocketAddr,
+}
+
+impl Site {
+    /// Where alerts come by `way`: push or poll. The server may do all it can, and does not run yet.
+    async fn new(way: &str) -> Self {
+        let twin = CrowdStrike::start(Config {
+            region: None,
+            request_log: 0,
+            settle: Settle {
+                containment: Duration::from_millis(30),
+                ..Settle::INSTANT
+            },
+            ..Config::default()
+        })
+        .await
+        .unwrap();
+        let folder = std::env::temp_dir().join(format!("quell-kill-{way}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        write_config(&folder, address, &twin.base_url(), way == "poll");
+        let site = Self {
+            twin: Arc::new(twin),
+            folder,
+            address,
+        };
+        let server = site.serve();
+        opt_in(address).await;
+        drop(server);
+        site
+    }
+
+    fn serve(&self) -> Running {
+        let server = Command::new(env!("CARGO_BIN_EXE_quell"))
+            .args(["serve", "--config"])
+            .arg(self.folder.join("quell.toml"))
+            .env("KILL_TOKEN", TOKEN)
+            .env("KILL_READER", READER)
+            .env("KILL_SECRET", CLIENT_SECRET)
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        Running(server)
+    }
+
+    /// Starts the server and kills it after a number of vendor calls, so that kills fall between calls and
+    /// not between alerts.
+    async fn serve_and_kill(&self, kill: usize) {
+        let calls = 1 + RandomState::new().hash_one(kill) % 120;
+        let mut server = self.serve();
         let began = Instant::now();
-        // A number of vendor calls from now, so that kills fall between calls and not between alerts.
-        let calls = 1 + dice.hash_one(kill) % 120;
-        let until = twin.total_requests() + calls;
-        while twin.total_requests() < until {
+        let until = self.twin.total_requests() + calls;
+        while self.twin.total_requests() < until {
             assert!(
                 began.elapsed() < Duration::from_secs(30),
                 "kill {kill}: the server does no work"
             );
             assert!(
-                server.try_wait().unwrap().is_none(),
+                server.0.try_wait().unwrap().is_none(),
                 "kill {kill}: the server ended by itself"
             );
             tokio::time::sleep(Duration::from_micros(300)).await;
         }
-        server.kill().unwrap();
-        server.wait().unwrap();
+        drop(server);
     }
-    stop.store(true, Ordering::SeqCst);
-    let mut server = serve(&folder);
-    for sender in senders {
-        sender.await.unwrap();
-    }
-    let actions = quiet(address).await;
-    server.kill().unwrap();
-    server.wait().unwrap();
 
-    let accepted = accepted.lock().unwrap();
-    let mut states: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for action in &actions {
-        let key = (text(&action["action"]), text(&action["state"]));
-        *states.entry(key).or_default() += 1;
-    }
-    println!(
-        "{KILLS} kills, {} alerts accepted, actions: {states:?}",
-        accepted.len()
-    );
-    assert!(
-        accepted.len() > KILLS,
-        "too little load to mean anything: {} alerts",
-        accepted.len()
-    );
-    for target in accepted.iter() {
-        let host = twin.host(&target.aid).unwrap();
-        assert_eq!(
-            host.containment,
-            Containment::Contained,
-            "{} was lost",
-            target.aid
-        );
-        assert_eq!(
-            host.calls.contain_applied, 1,
-            "{} was contained more than once",
-            target.aid
+    /// Holds what there is against what there should be.
+    fn judge(&self, targets: &[Target], actions: &[Value]) {
+        let mut states: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for action in actions {
+            let key = (text(&action["action"]), text(&action["state"]));
+            *states.entry(key).or_default() += 1;
+        }
+        println!(
+            "{KILLS} kills, {} alerts accepted, actions: {states:?}",
+            targets.len()
         );
         assert!(
-            host.calls.kill_received <= 1,
-            "the process on {} was killed twice",
-            target.aid
+            targets.len() > KILLS,
+            "too little load to mean anything: {} alerts",
+            targets.len()
         );
-        let bans = twin
-            .iocs()
-            .iter()
-            .filter(|ioc| ioc.value == target.sha256)
-            .count();
-        assert_eq!(bans, 1, "{} has {bans} bans", target.sha256);
+        for target in targets {
+            let host = self.twin.host(&target.aid).unwrap();
+            assert_eq!(
+                host.containment,
+                Containment::Contained,
+                "{} was lost",
+                target.aid
+            );
+            assert_eq!(
+                host.calls.contain_applied, 1,
+                "{} was contained more than once",
+                target.aid
+            );
+            assert!(
+                host.calls.kill_received <= 1,
+                "the process on {} was killed twice",
+                target.aid
+            );
+            let bans = self
+                .twin
+                .iocs()
+                .iter()
+                .filter(|ioc| ioc.value == target.sha256)
+                .count();
+            assert_eq!(bans, 1, "{} has {bans} bans", target.sha256);
+        }
+        for action in actions {
+            let (kind, state) = (text(&action["action"]), text(&action["state"]));
+            let ended = match kind.as_str() {
+                // An intent without a receipt: nobody knows, so a person is asked.
+                "kill_process" => ["completed", "unknown"].contains(&state.as_str()),
+                _ => state == "completed",
+            };
+            assert!(ended, "{kind} ended as {state}: {}", action["note"]);
+        }
+        assert_eq!(
+            actions.len(),
+            targets.len() * 3,
+            "three actions an alert, each once"
+        );
+        std::fs::remove_dir_all(&self.folder).unwrap();
     }
-    for action in &actions {
-        let (kind, state) = (text(&action["action"]), text(&action["state"]));
-        let ended = match kind.as_str() {
-            // An intent without a receipt: nobody knows, so a person is asked.
-            "kill_process" => ["completed", "unknown"].contains(&state.as_str()),
-            _ => state == "completed",
-        };
-        assert!(ended, "{kind} ended as {state}: {}", action["note"]);
-    }
-    assert_eq!(
-        actions.len(),
-        accepted.len() * 3,
-        "three actions an alert, each once"
-    );
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// A host of its own with a malicious process of its own, and the alert about it.
@@ -195,20 +260,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn serve(folder: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_quell"))
-        .args(["serve", "--config"])
-        .arg(folder.join("quell.toml"))
-        .env("KILL_TOKEN", TOKEN)
-        .env("KILL_READER", READER)
-        .env("KILL_SECRET", CLIENT_SECRET)
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap()
-}
-
-fn write_config(folder: &Path, listen: SocketAddr, base: &str) {
+fn write_config(folder: &Path, listen: SocketAddr, base: &str, polls: bool) {
     let config = format!(
         r#"
 [server]
@@ -235,7 +287,8 @@ client_secret = "env:KILL_SECRET"
 [connections.settings.http]
 requests_per_minute = 1000000
 [connections.settings.poll]
-enabled = false
+enabled = {polls}
+interval = "1s"
 "#
     );
     std::fs::write(folder.join("quell.toml"), config).unwrap();
@@ -328,8 +381,8 @@ async fn opt_in(address: SocketAddr) {
     }
 }
 
-/// All actions, once none of them has work to come.
-async fn quiet(address: SocketAddr) -> Vec<Value> {
+/// All actions, once there are at least `count` and none of them has work to come.
+async fn quiet(address: SocketAddr, count: usize) -> Vec<Value> {
     let began = Instant::now();
     loop {
         let actions = all_actions(address).await;
@@ -338,12 +391,12 @@ async fn quiet(address: SocketAddr) -> Vec<Value> {
                 .contains(&text(&action["state"]).as_str())
         };
         match actions {
-            Some(actions) if !actions.is_empty() && !actions.iter().any(live) => return actions,
+            Some(actions) if actions.len() >= count && !actions.iter().any(live) => return actions,
             _ => {}
         }
         assert!(
             began.elapsed() < Duration::from_secs(120),
-            "work does not end"
+            "work does not end, or less than {count} actions come of the alerts"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
