@@ -331,6 +331,36 @@ pub(crate) fn settled(db: &Connection, like: &Action, target: &str) -> Result<Op
     Ok(None)
 }
 
+/// An action that would ask what a person has lately said no to, in whatever incident: two hosts where
+/// the same program was found need not belong together, and the question is the same. Something worse
+/// asks again.
+pub(crate) fn refused(
+    db: &Connection,
+    like: &Action,
+    target: &str,
+    since: Timestamp,
+) -> Result<Option<Stored>> {
+    if like.state != ActionState::AwaitingApproval {
+        return Ok(None);
+    }
+    let last = db
+        .prepare_cached(
+            "SELECT document, version FROM actions
+             WHERE organization = ?1 AND type = ?2 AND target = ?3 AND state = 'rejected'
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(
+            params![like.organization.as_str(), like.action.as_str(), target],
+            row_to_stored,
+        )
+        .optional()?
+        .transpose()?;
+    Ok(last.filter(|last| {
+        let lately = last.action.clocks.received.is_some_and(|at| at >= since);
+        lately && like.basis.severity <= last.action.basis.severity
+    }))
+}
+
 pub(crate) fn row_to_stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Stored>> {
     let document: String = row.get(0)?;
     let version = row.get(1)?;

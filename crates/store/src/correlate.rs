@@ -43,8 +43,7 @@ pub(crate) fn find(db: &Connection, ingest: &Ingest) -> Result<Option<IncidentId
 }
 
 fn last_seen(db: &Connection, ingest: &Ingest, key: &str) -> Result<Option<Seen>> {
-    let window = i64::try_from(ingest.window.as_micros()).unwrap_or(i64::MAX);
-    let since = micros(ingest.received).saturating_sub(window);
+    let since = micros(ingest.since());
     let row: Option<(String, u32)> = db
         .prepare_cached(
             "SELECT i.id, i.alerts FROM entities e JOIN incidents i ON i.id = e.incident

@@ -52,6 +52,14 @@ pub struct Ingest {
     pub asks: Option<NewQuestion>,
 }
 
+impl Ingest {
+    /// When the window began in which other alerts belong to the same incident.
+    pub(crate) fn since(&self) -> Timestamp {
+        let began = self.received.checked_sub(self.window);
+        began.unwrap_or(Timestamp::MIN)
+    }
+}
+
 /// A proposed and decided action.
 #[derive(Debug, Clone)]
 pub struct Proposed {
@@ -249,6 +257,7 @@ fn take_in(db: &Group<'_>, ingest: &Ingest, texts: &Texts) -> Result<Ingested> {
             freshness,
             opened,
             now: ingest.received,
+            since: ingest.since(),
             pulses: &pulses,
             action,
             proposed,
@@ -285,6 +294,8 @@ struct Place<'a> {
     freshness: Freshness,
     opened: bool,
     now: Timestamp,
+    /// When the window began in which alerts belong together.
+    since: Timestamp,
     pulses: &'a Pulses,
     /// The action with the alert and incident it really belongs to.
     action: Action,
@@ -299,6 +310,7 @@ impl Place<'_> {
             freshness,
             opened,
             now,
+            since,
             pulses,
             mut action,
             proposed,
@@ -319,8 +331,11 @@ impl Place<'_> {
             None => match actions::covering(db, &action, target)? {
                 Some(later) => Some(later),
                 // An incident that has just been opened holds nothing to repeat.
-                None if opened => None,
-                None => actions::settled(db, &action, target)?,
+                None if opened => actions::refused(db, &action, target, since)?,
+                None => match actions::settled(db, &action, target)? {
+                    Some(settled) => Some(settled),
+                    None => actions::refused(db, &action, target, since)?,
+                },
             },
         };
         // What an earlier version of the alert led to is not done again; what it only led to a record

@@ -66,6 +66,9 @@ CREATE UNIQUE INDEX actions_live ON actions (organization, connection, slot, tar
 
 CREATE INDEX actions_reverting ON actions (organization, connection, slot, target) WHERE state = 'reverting';
 
+-- What somebody said no to.
+CREATE INDEX actions_rejected ON actions (organization, type, target, id) WHERE state = 'rejected';
+
 -- Deeds that cover everything before them.
 CREATE INDEX actions_on_accounts ON actions (organization, connection, slot, target)
   WHERE slot IN ('account.revoke_sessions', 'account.reset_password');

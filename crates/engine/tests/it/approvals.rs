@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quell_engine::{ActError, shown};
-use quell_model::{ActionState, AssetClass, Cause, NoticeKind};
+use quell_model::{ActionState, ActionType, AssetClass, Cause, NoticeKind};
 use serde_json::json;
 
 use crate::world::{World, responder};
@@ -82,6 +82,46 @@ async fn a_no_is_final_for_this_incident_unless_it_gets_worse() {
         "something worse must ask again"
     );
     assert!(!world.lab.contained("h1"));
+}
+
+#[tokio::test]
+async fn a_no_to_banning_a_common_program_holds_on_other_hosts_for_the_window() {
+    let world = World::new(0);
+    let found = |id: &str, host: &str, severity: &str| {
+        world.lab.host(host, AssetClass::Server);
+        let sha256 = "cd".repeat(32);
+        json!({ "id": id, "host": host, "class": "server", "severity": severity, "file": "powershell.exe", "sha256": sha256 })
+    };
+    let bans = async || {
+        let mut actions = world.actions().await;
+        actions.retain(|action| action.action == ActionType::BlockHash);
+        actions
+    };
+    world.accept(found("a1", "h1", "high")).await;
+    let ban = bans().await.remove(0);
+    assert_eq!(ban.state, ActionState::AwaitingApproval);
+    let no = world.answer(&ban, &responder("ana"), false).await.unwrap();
+    assert_eq!(no.state, ActionState::Rejected);
+    let other = world.accept(found("a2", "h2", "high")).await;
+    assert_eq!(bans().await.len(), 1, "asked again after a no");
+    assert!(other.actions.contains(&ban.id));
+    world.accept(found("a3", "h3", "critical")).await;
+    assert_eq!(bans().await.len(), 2, "something worse must ask again");
+}
+
+#[tokio::test]
+async fn a_no_is_forgotten_after_the_window() {
+    let world = server().await;
+    let action = world.only().await;
+    world
+        .answer(&action, &responder("ana"), false)
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_secs(25 * 3600));
+    world
+        .accept(json!({ "id": "a2", "host": "h1", "class": "server", "confidence": 85 }))
+        .await;
+    assert_eq!(world.actions().await.len(), 2);
 }
 
 #[tokio::test]
